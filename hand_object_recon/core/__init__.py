@@ -1,0 +1,1 @@
+"""Value types, errors, configuration schema and the plugin registry."""

@@ -1,0 +1,1 @@
+"""Hand detectors and the contract they keep."""

@@ -1,0 +1,1 @@
+"""Reconstructors, one room a method, and the contract they keep."""

@@ -1,0 +1,70 @@
+"""The contract of a reconstructor, and the group it is found in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.plugins import PluginCard, PluginGroup
+
+
+@dataclass(frozen=True)
+class ReconstructorOutput:
+    """Hands and objects of one frame.
+
+    They are in metres in the camera optical frame when the plugin's card says ``is_metric``;
+    otherwise in metres about an arbitrary origin, and the pipeline's metric placement fixes
+    where they are.
+    """
+
+    hands: tuple[HandEstimate, ...] = ()
+    objects: tuple[ObjectEstimate, ...] = ()
+
+
+class Reconstructor(ABC):
+    """Turns a frame and the hands detected in it into hands and objects in space."""
+
+    card: ClassVar[PluginCard]
+
+    def __init__(self, config: PipelineConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
+        """Reconstruct every hand of ``hands`` in one batch.
+
+        A hand that cannot be reconstructed is left out. An estimate keeps its track's id.
+        """
+
+    @abstractmethod
+    def topologies(self) -> tuple[HandTopology, ...]:
+        """The mesh topologies the estimates name."""
+
+    def forget(self, track_id: int) -> None:  # noqa: B027 - optional
+        """Drop what was remembered of a track that ended."""
+
+    def reset(self) -> None:  # noqa: B027 - optional
+        """Forget every earlier frame, as at the start of another recording."""
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Free models and memory; the reconstructor is not used afterwards."""
+
+    def options(self) -> dict[str, Any]:
+        """Settings given for this plugin under ``plugin_options``."""
+        return self.config.plugin_options.get(self.card.name, {})
+
+
+RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
+    base=Reconstructor,  # type: ignore[type-abstract]
+    kind="reconstructor",
+    entry_point_group="hand_object_recon.reconstructors",
+    built_in={
+        "rgbd_fit": "hand_object_recon.reconstructors.rgbd_fit.reconstructor:RgbdFitReconstructor",
+    },
+)
