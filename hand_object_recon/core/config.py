@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hand_object_recon.core.errors import ConfigError
 
@@ -28,6 +28,12 @@ class Section(BaseModel):
     """A group of settings: immutable, no unknown keys, defaults checked too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_means_defaults(cls, values: Any) -> Any:
+        """A section whose lines are all commented out in YAML reads as None."""
+        return {} if values is None else values
 
 
 class RecordingSettings(Section):
@@ -46,6 +52,12 @@ class DepthSettings(Section):
     max_m: float = setting(
         2.0, "Farther readings are dropped as invalid.", run_time=True, gt=0.0, le=20.0
     )
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> DepthSettings:
+        if self.min_m >= self.max_m:
+            raise ValueError(f"min_m ({self.min_m}) must be below max_m ({self.max_m})")
+        return self
 
 
 class TrackerSettings(Section):
@@ -97,7 +109,9 @@ class MediapipeHandsSettings(Section):
 
 
 class RgbdFitSettings(Section):
-    iterations: int = setting(8, "Gauss-Newton steps of each frame.", run_time=True, ge=1, le=100)
+    iterations: int = setting(
+        4, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
+    )
     max_depth_points: int = setting(
         400, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
     )
@@ -196,8 +210,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"configuration file {path} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration file {path} is not valid YAML: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"configuration file {path} is not valid YAML: {reason}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -214,10 +229,15 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
     *sections, name = key.strip().split(".")
     target = values
     for section in sections:
-        target = target.setdefault(section, {})
+        if target.get(section) is None:
+            target[section] = {}
+        target = target[section]
         if not isinstance(target, dict):
             raise ConfigError(f"--set {assignment!r}: {section} is a value, not a section")
-    target[name] = yaml.safe_load(text)
+    try:
+        target[name] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
 
 
 def _explain(error: ValidationError) -> str:
@@ -226,6 +246,10 @@ def _explain(error: ValidationError) -> str:
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             lines.append(f"setting {name!r} does not exist (see docs/configuration.md)")
+        elif problem["type"] == "value_error":
+            lines.append(f"setting {name!r}: {problem['ctx']['error']}")
+        elif problem["type"] == "model_type":
+            lines.append(f"setting {name!r} is {problem['input']!r}; it is a section of settings")
         else:
             lines.append(f"setting {name!r} is {problem['input']!r}: {problem['msg'].lower()}")
     return "; ".join(lines)

@@ -15,6 +15,7 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.core.validation import (
     require_array,
+    require_faces,
     require_range,
     require_rigid_transform,
     require_text,
@@ -169,12 +170,7 @@ class HandTopology:
 
     def __post_init__(self) -> None:
         require_text("topology name", self.name)
-        faces = require_array("faces", self.faces, (None, 3), np.int32)
-        if faces.size and (faces.min() < 0 or faces.max() >= self.vertex_count):
-            raise InvalidValueError(
-                f"faces of topology {self.name!r} name vertex {int(faces.max())}, but there are "
-                f"{self.vertex_count} vertices"
-            )
+        faces = require_faces(f"faces of topology {self.name!r}", self.faces, self.vertex_count)
         object.__setattr__(self, "faces", faces)
 
 

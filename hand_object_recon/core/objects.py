@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.validation import (
     require_array,
+    require_faces,
     require_range,
     require_rigid_transform,
 )
@@ -40,11 +40,7 @@ class ObjectEstimate:
         vertices = require_array(
             "object vertices_m", self.vertices_m, (None, 3), np.float32, finite=True
         )
-        faces = require_array("object faces", self.faces, (None, 3), np.int32)
-        if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
-            raise InvalidValueError(
-                f"object faces name vertex {int(faces.max())}, but there are {len(vertices)}"
-            )
+        faces = require_faces("object faces", self.faces, len(vertices))
         object.__setattr__(self, "pose", require_rigid_transform("object pose", self.pose))
         object.__setattr__(self, "vertices_m", vertices)
         object.__setattr__(self, "faces", faces)

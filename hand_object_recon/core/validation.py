@@ -24,8 +24,8 @@ def require_array(
     """Return ``value`` as a read-only array of ``dtype`` whose shape matches ``shape``.
 
     ``None`` in ``shape`` admits any length. Floating-point input is converted between
-    precisions; an integer or boolean target accepts only its own kind, because silently
-    truncating 0.5 to 0 hides a bug.
+    precisions, and integers between widths. Neither becomes the other: 0.5 truncated to 0, or
+    raw millimetres taken for metres, hides a bug.
     """
     array = np.asarray(value)
     matches = array.ndim == len(shape) and all(
@@ -36,7 +36,8 @@ def require_array(
         wanted = ", ".join("N" if length is None else str(length) for length in shape)
         raise InvalidValueError(f"{name} has shape {array.shape}; it must be ({wanted})")
     if array.dtype != dtype:
-        if not np.can_cast(array.dtype, dtype, casting="same_kind"):
+        is_same_kind = np.can_cast(array.dtype, dtype, casting="same_kind")
+        if not is_same_kind or (array.dtype.kind == "f") != (np.dtype(dtype).kind == "f"):
             raise InvalidValueError(
                 f"{name} has type {array.dtype}; it must be {np.dtype(dtype).name}"
             )
@@ -49,6 +50,17 @@ def require_array(
     view = array.view()
     view.setflags(write=False)
     return view
+
+
+def require_faces(name: str, value: Any, vertex_count: int) -> NDArray[np.int32]:
+    """Return ``value`` as (F, 3) int32 triangles that name only vertices there are."""
+    faces = require_array(name, value, (None, 3), np.int32)
+    beyond = faces[(faces < 0) | (faces >= vertex_count)]
+    if beyond.size:
+        raise InvalidValueError(
+            f"{name} name vertex {beyond[0]}, but there are {vertex_count} vertices"
+        )
+    return faces
 
 
 def require_range(name: str, value: float, low: float, high: float) -> float:

@@ -1,0 +1,1 @@
+"""Cameras, rotations, alignment and point clouds: maths without state."""

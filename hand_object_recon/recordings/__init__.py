@@ -1,0 +1,1 @@
+"""rosbag2 recordings in and out (sqlite3 and MCAP), without ROS."""

@@ -1,0 +1,1 @@
+"""Our own reconstructor: fits the hand model to keypoints and depth, without training."""

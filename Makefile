@@ -1,0 +1,63 @@
+# Needs Python 3.10 or newer with venv and pip; everything else is installed into .venv.
+PYTHON ?= python3
+
+VENV := .venv
+VENV_NUMPY1 := .venv-numpy1
+PYTEST_ARGS ?= -q -n 2 -m "not slow"
+
+.PHONY: demo test test-numpy1 config lint format clean help
+
+help:
+	@echo "make demo          run the pipeline on a made-up scene; results in out/demo"
+	@echo "make test          ruff, mypy and the tests"
+	@echo "make test-numpy1   the tests with NumPy 1.26, the one ROS Humble and Jazzy carry"
+	@echo "make format        let ruff rewrite the code"
+	@echo "make config        rewrite config/default.yaml and docs/configuration.md"
+	@echo "make clean         remove the environments and what the program wrote"
+
+demo: $(VENV)/installed
+	@$(VENV)/bin/hand-object-recon demo --out out/demo
+
+test: lint
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-numpy1: $(VENV_NUMPY1)/installed
+	@$(VENV_NUMPY1)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/installed
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+
+format: $(VENV)/installed
+	@$(VENV)/bin/ruff check --quiet --fix .
+	@$(VENV)/bin/ruff format --quiet .
+
+config: $(VENV)/installed
+	@$(VENV)/bin/python -m hand_object_recon.core.config_documents .
+
+clean:
+	@rm -rf $(VENV) $(VENV_NUMPY1) out build *.egg-info
+
+$(VENV)/installed: setup.py constraints.txt
+	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)test$(comma)dev)
+
+$(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
+	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)test)
+
+# $(1) folder, $(2) constraints, $(3) extras. The stamp is written last, so a set-up that failed
+# half-way starts again. MediaPipe goes in without its dependencies: see docs/development.md.
+define set_up
+	@echo "Setting up $(1) (one to two minutes, once) ..."
+	@rm -f $(1)/installed
+	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; 3.10 or newer is needed: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -m venv --clear $(1)
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(2) --editable '.[$(3)]'
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(2) --no-deps $(mediapipe)
+	@$(1)/bin/python -c '$(report_mediapipe)'
+	@touch $(1)/installed
+endef
+
+comma := ,
+mediapipe := 'mediapipe; python_version < "3.13" and platform_machine != "aarch64"'
+report_mediapipe := import importlib.util as u; u.find_spec("mediapipe") or print("MediaPipe has no wheel for this machine: the mediapipe_hands detector is not available")

@@ -1,0 +1,60 @@
+"""The ``hand-object-recon`` program: one module a command, errors in one line.
+
+A command's module imports what is heavy inside its functions, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from hand_object_recon import __version__
+from hand_object_recon.cli.config import config
+from hand_object_recon.cli.demo import demo
+from hand_object_recon.cli.plugins import plugins
+from hand_object_recon.core.errors import HandObjectReconError
+
+FAILURE = 2
+
+app = typer.Typer(
+    name="hand-object-recon",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(plugins)
+app.command()(config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Hands and the objects they hold, in metres, from a colour and depth camera."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program with ``arguments``, or with those of the command line."""
+    try:
+        app(args=arguments)
+    except HandObjectReconError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        raise SystemExit(FAILURE) from None
+
+
+if __name__ == "__main__":
+    main()

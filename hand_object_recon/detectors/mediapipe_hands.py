@@ -1,0 +1,123 @@
+"""Google's MediaPipe Hands as a detector: both hands, side, score, 21 keypoints."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.errors import DependencyError
+from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide
+from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.detectors.base import Detector
+from hand_object_recon.detectors.box_follower import BoxFollower
+
+_BOX_MARGIN: Final = 0.1
+_SAME_HAND_SHARE: Final = 0.25  # of the hand's size between the keypoints of two detections
+
+
+class MediapipeHandsDetector(Detector):
+    """Palm detection and landmarks, tracked from frame to frame.
+
+    The score is MediaPipe's certainty about the side, the only one it gives. Sides are the
+    person's own: MediaPipe assumes a mirrored image and calls a right hand left, which is
+    undone here. When it misses a hand, the hand's box is followed in depth for a few frames.
+    """
+
+    card: ClassVar[PluginCard] = PluginCard(
+        name="mediapipe_hands",
+        summary="palm detector and 21 landmarks, tracked; boxes followed in depth when missed",
+        licence="Apache-2.0, models included",
+        paper="Zhang et al. 2020, arXiv:2006.10214",
+        max_hands=None,
+    )
+
+    def __init__(self, config: PipelineConfig) -> None:
+        super().__init__(config)
+        self._settings = config.mediapipe_hands
+        self._follower = BoxFollower(self._settings.follow_frames)
+        self._hands = self._new_graph()
+
+    def detect(self, frame: RgbdFrame) -> list[HandDetection]:
+        found = self._landmarks(frame.rgb)
+        return self._follower.complete(frame, without_repeats(found))
+
+    def reset(self) -> None:
+        self._hands.close()
+        self._hands = self._new_graph()
+        self._follower.reset()
+
+    def close(self) -> None:
+        self._hands.close()
+
+    def _new_graph(self) -> Any:
+        # MediaPipe reports on stderr with every start; only its errors matter to a user.
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        try:
+            from mediapipe.python.solutions.hands import Hands
+        except ImportError as error:
+            raise DependencyError(
+                f"detector 'mediapipe_hands' needs MediaPipe 0.10.21 ({error}); it has wheels up "
+                "to Python 3.12: pip install --no-deps mediapipe==0.10.21, or name another detector"
+            ) from None
+        return Hands(
+            static_image_mode=False,
+            max_num_hands=self.config.tracker.max_hands,
+            model_complexity=self._settings.model_complexity,
+            min_detection_confidence=self._settings.min_detection_confidence,
+            min_tracking_confidence=self._settings.min_tracking_confidence,
+        )
+
+    def _landmarks(self, rgb: NDArray[np.uint8]) -> list[HandDetection]:
+        result = self._hands.process(rgb)
+        if not result.multi_hand_landmarks:
+            return []
+        size = np.array([rgb.shape[1], rgb.shape[0]], dtype=np.float32)
+        hands = zip(
+            result.multi_hand_landmarks,
+            result.multi_hand_world_landmarks,
+            result.multi_handedness,
+            strict=True,
+        )
+        return [
+            self._detection(image.landmark, world.landmark, handedness.classification[0], size)
+            for image, world, handedness in hands
+        ]
+
+    def _detection(
+        self, image: Any, world: Any, handedness: Any, size: NDArray[np.float32]
+    ) -> HandDetection:
+        # MediaPipe's unit square spans the whole image; our pixel 0 is a pixel's centre.
+        keypoints = np.array([(point.x, point.y) for point in image], np.float32) * size - 0.5
+        relative = np.array([(point.x, point.y, point.z) for point in world], np.float32)
+        says_left = handedness.label == "Left"
+        is_right = says_left != self._settings.mirrored_input
+        return HandDetection(
+            side=HandSide.RIGHT if is_right else HandSide.LEFT,
+            score=float(np.clip(handedness.score, 0.0, 1.0)),
+            box=BoundingBox.around(keypoints, _BOX_MARGIN),
+            keypoints_px=keypoints,
+            relative_keypoints_m=relative,
+        )
+
+
+def without_repeats(detections: list[HandDetection]) -> list[HandDetection]:
+    """The detections, the most certain first, each hand once."""
+    kept: list[HandDetection] = []
+    for detection in sorted(detections, key=lambda one: -one.score):
+        if not any(_is_same_hand(detection, other) for other in kept):
+            kept.append(detection)
+    return kept
+
+
+def _is_same_hand(first: HandDetection, second: HandDetection) -> bool:
+    if first.keypoints_px is None or second.keypoints_px is None:
+        return first.box.intersection_over_union(second.box) > 0.6
+    apart = np.linalg.norm(first.keypoints_px - second.keypoints_px, axis=1).mean()
+    size = max(first.box.width, first.box.height)
+    return bool(apart < _SAME_HAND_SHARE * size)

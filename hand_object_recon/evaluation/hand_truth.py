@@ -1,0 +1,116 @@
+"""The truth a recording's hands are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.core.validation import require_array
+
+_REQUIRED = ("stamps_ns", "joints", "vertices")
+
+
+@dataclass(frozen=True, eq=False)
+class HandTruth:
+    """One row for each hand in each frame, in metres in the camera optical frame.
+
+    stamps_ns (N,) int64; joints_m (N, 21, 3) float64; vertices_m (N, V, 3) float64.
+
+    topologies
+        Name of each row's mesh topology, "" where it is not known.
+    sides
+        Left or right of each row, None where it is not known.
+    """
+
+    stamps_ns: NDArray[np.int64]
+    joints_m: NDArray[np.float64]
+    vertices_m: NDArray[np.float64]
+    topologies: tuple[str, ...]
+    sides: tuple[HandSide | None, ...]
+
+    def __post_init__(self) -> None:
+        stamps = require_array("truth stamps_ns", self.stamps_ns, (None,), np.int64)
+        count = len(stamps)
+        joints = require_array(
+            "truth joints", self.joints_m, (count, KEYPOINT_COUNT, 3), np.float64, finite=True
+        )
+        vertices = require_array(
+            "truth vertices", self.vertices_m, (count, None, 3), np.float64, finite=True
+        )
+        for name, values in (("topology", self.topologies), ("side", self.sides)):
+            if len(values) != count:
+                raise InvalidValueError(
+                    f"truth {name} names {len(values)} hands; there are {count} stamps"
+                )
+        object.__setattr__(self, "stamps_ns", stamps)
+        object.__setattr__(self, "joints_m", joints)
+        object.__setattr__(self, "vertices_m", vertices)
+
+    def __len__(self) -> int:
+        return len(self.stamps_ns)
+
+
+def load_hand_truth(path: Path) -> HandTruth:
+    """Read an npz with ``stamps_ns`` (N,), ``joints`` (N, 21, 3) and ``vertices`` (N, V, 3).
+
+    Optional, each one value for all rows or one a row: ``topology``, the name of the mesh's
+    topology, and ``side``, "left" or "right".
+
+    Raises
+    ------
+    InvalidValueError
+        The file cannot be read, an array is missing or has the wrong shape, or a side is
+        neither left nor right.
+    """
+    arrays = _read_arrays(path)
+    missing = [name for name in _REQUIRED if name not in arrays]
+    if missing:
+        raise InvalidValueError(
+            f"truth file {path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays))}"
+        )
+    try:
+        count = len(np.atleast_1d(arrays["stamps_ns"]))
+        return HandTruth(
+            stamps_ns=arrays["stamps_ns"],
+            joints_m=arrays["joints"],
+            vertices_m=arrays["vertices"],
+            topologies=_texts(arrays, "topology", count),
+            sides=tuple(_side(text) for text in _texts(arrays, "side", count)),
+        )
+    except InvalidValueError as error:
+        raise InvalidValueError(f"truth file {path}: {error}") from None
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, BadZipFile, AttributeError, EOFError):
+        reason = "it is not an npz of plain arrays"
+    raise InvalidValueError(f"truth file {path} cannot be read: {reason}")
+
+
+def _texts(arrays: dict[str, NDArray[Any]], name: str, count: int) -> tuple[str, ...]:
+    values = arrays.get(name, np.array(""))
+    if values.ndim == 0:
+        return (str(values),) * count
+    return tuple(str(value) for value in values)
+
+
+def _side(text: str) -> HandSide | None:
+    if not text:
+        return None
+    try:
+        return HandSide(text)
+    except ValueError:
+        raise InvalidValueError(f"side is {text!r}; it must be left or right") from None

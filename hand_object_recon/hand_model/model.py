@@ -1,0 +1,158 @@
+"""A MANO-shaped hand model as plain arrays, and where it is loaded from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide, HandTopology
+from hand_object_recon.core.validation import require_array
+from hand_object_recon.hand_model.conventions import (
+    FACE_COUNT,
+    JOINT_COUNT,
+    SHAPE_COUNT,
+    VERTEX_COUNT,
+)
+
+ASSETS: Final = Path(__file__).parent / "assets"
+_POSE_FEATURES: Final = 9 * (JOINT_COUNT - 1)
+_MIRROR: Final = np.array([-1.0, 1.0, 1.0], dtype=np.float32)
+_MIRROR_ROTATION: Final = np.array([1.0, -1.0, -1.0], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class HandModel:
+    """One side of a hand model, float32, metres and radians.
+
+    v_template (778, 3), faces (1538, 3), shapedirs (778, 3, 10), posedirs (778, 3, 135),
+    joint_regressor (16, 778), weights (778, 16), hands_mean (45,), hands_components (45, 45):
+    as in MANO (Romero et al., 2017, equations 2 to 5); posedirs multiply the rows of the 15
+    joint rotation matrices minus identity.
+
+    tip_vertices (5,)
+        Vertices that are the finger tips, thumb first.
+    joint_axes (15, 3, 3)
+        For each joint below the wrist its flexion, abduction and twist axes, one a row, in the
+        rest frame; positive flexion closes the hand.
+    joint_limits_rad (15, 3, 2)
+        Least and greatest component of the axis-angle vector along those axes.
+    pose_mean_rad (45,), pose_covariance_rad2 (45, 45)
+        Mean and covariance of the same components over the model's stated pose set.
+    """
+
+    name: str
+    side: HandSide
+    licence: str
+    v_template: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    shapedirs: NDArray[np.float32]
+    posedirs: NDArray[np.float32]
+    joint_regressor: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    hands_mean: NDArray[np.float32]
+    hands_components: NDArray[np.float32]
+    tip_vertices: NDArray[np.int32]
+    joint_axes: NDArray[np.float32]
+    joint_limits_rad: NDArray[np.float32]
+    pose_mean_rad: NDArray[np.float32]
+    pose_covariance_rad2: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        joints = JOINT_COUNT - 1
+        shapes: dict[str, tuple[int, ...]] = {
+            "v_template": (VERTEX_COUNT, 3),
+            "shapedirs": (VERTEX_COUNT, 3, SHAPE_COUNT),
+            "posedirs": (VERTEX_COUNT, 3, _POSE_FEATURES),
+            "joint_regressor": (JOINT_COUNT, VERTEX_COUNT),
+            "weights": (VERTEX_COUNT, JOINT_COUNT),
+            "hands_mean": (3 * joints,),
+            "hands_components": (3 * joints, 3 * joints),
+            "joint_axes": (joints, 3, 3),
+            "joint_limits_rad": (joints, 3, 2),
+            "pose_mean_rad": (3 * joints,),
+            "pose_covariance_rad2": (3 * joints, 3 * joints),
+        }
+        for name, shape in shapes.items():
+            array = require_array(name, getattr(self, name), shape, np.float32, finite=True)
+            object.__setattr__(self, name, array)
+        faces = require_array("faces", self.faces, (FACE_COUNT, 3), np.int32)
+        object.__setattr__(self, "faces", faces)
+        tips = require_array("tip_vertices", self.tip_vertices, (5,), np.int32)
+        object.__setattr__(self, "tip_vertices", tips)
+
+    @cached_property
+    def topology(self) -> HandTopology:
+        """The mesh's triangles under the name its estimates carry, such as open_hand_right."""
+        return HandTopology(f"{self.name}_{self.side}", len(self.v_template), self.faces)
+
+    @cached_property
+    def rest_joints_m(self) -> NDArray[np.float32]:
+        """(16, 3) joints of the template at zero shape."""
+        return np.asarray(self.joint_regressor @ self.v_template)
+
+    @cached_property
+    def joint_shapedirs(self) -> NDArray[np.float32]:
+        """(16, 3, 10) how the joints move with shape."""
+        return np.asarray(np.einsum("jv,vcs->jcs", self.joint_regressor, self.shapedirs))
+
+    def mirrored(self) -> HandModel:
+        """The exact mirror image in x: the other hand of the same person.
+
+        An axis-angle vector mirrors by negating its y and z components.
+        """
+        other = HandSide.LEFT if self.side is HandSide.RIGHT else HandSide.RIGHT
+        pose_signs = np.tile(_MIRROR_ROTATION, JOINT_COUNT - 1)
+        feature_signs = np.tile(np.outer(_MIRROR, _MIRROR).ravel(), JOINT_COUNT - 1)
+        return replace(
+            self,
+            side=other,
+            v_template=self.v_template * _MIRROR,
+            faces=np.ascontiguousarray(self.faces[:, ::-1]),
+            shapedirs=self.shapedirs * _MIRROR[:, None],
+            posedirs=self.posedirs * _MIRROR[:, None] * feature_signs,
+            hands_mean=self.hands_mean * pose_signs,
+            hands_components=self.hands_components * pose_signs,
+            joint_axes=self.joint_axes * _MIRROR_ROTATION,
+        )
+
+
+@lru_cache(maxsize=8)
+def load_hand_model(name: str, side: HandSide) -> HandModel:
+    """Load a hand model by name and side.
+
+    Raises
+    ------
+    InvalidValueError
+        No model of that name is installed; the message lists those that are.
+    """
+    path = ASSETS / f"{name}.npz"
+    if not path.is_file():
+        known = ", ".join(sorted(asset.stem for asset in ASSETS.glob("*.npz")))
+        raise InvalidValueError(f"hand model {name!r} is not installed; known are {known}")
+    right = read_hand_model(path, name)
+    return right if side is HandSide.RIGHT else right.mirrored()
+
+
+def read_hand_model(path: Path, name: str) -> HandModel:
+    """Read the right hand of a model from an npz with the fields of ``HandModel``."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays: dict[str, Any] = {key: stored[key] for key in stored.files}
+    licence = str(arrays.pop("licence"))
+    return HandModel(name=name, side=HandSide.RIGHT, licence=licence, **arrays)
+
+
+def write_hand_model(model: HandModel, path: Path) -> None:
+    """Write the right hand of a model so that ``read_hand_model`` reads it back."""
+    if model.side is not HandSide.RIGHT:
+        raise InvalidValueError("a model file holds the right hand; the left is its mirror image")
+    values = {field.name: getattr(model, field.name) for field in fields(model)}
+    arrays: dict[str, Any] = {
+        name: value for name, value in values.items() if isinstance(value, np.ndarray)
+    }
+    np.savez_compressed(path, licence=np.array(model.licence), **arrays)

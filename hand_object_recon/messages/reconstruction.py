@@ -1,0 +1,165 @@
+"""Our own messages from the core's value types, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
+from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.messages.headers import header_message, stamp_ns_of
+from hand_object_recon.messages.poses import (
+    point_messages,
+    points_from_messages,
+    pose_from_message,
+    pose_message,
+)
+from hand_object_recon.messages.typestore import (
+    RECONSTRUCTION_TYPE,
+    TOPOLOGY_TYPE,
+    Message,
+    message_class,
+    new_message,
+)
+
+_HAND_TYPE = "hand_object_recon/msg/Hand"
+_OBJECT_TYPE = "hand_object_recon/msg/HeldObject"
+_STAGE_TYPE = "hand_object_recon/msg/StageTime"
+
+
+def reconstruction_message(reconstruction: Reconstruction) -> Message:
+    """``hand_object_recon/Reconstruction`` with the image's own stamp and frame."""
+    return new_message(
+        RECONSTRUCTION_TYPE,
+        header=header_message(reconstruction.stamp_ns, reconstruction.frame_id),
+        method=reconstruction.method,
+        hands=[_hand_message(hand) for hand in reconstruction.hands],
+        objects=[_object_message(item) for item in reconstruction.objects],
+        stages=[
+            new_message(_STAGE_TYPE, name=name, milliseconds=milliseconds)
+            for name, milliseconds in reconstruction.stage_ms.items()
+        ],
+    )
+
+
+def reconstruction_from_message(message: Message) -> Reconstruction:
+    """The :class:`Reconstruction` a message was made of.
+
+    Scores and residuals come back with float32's precision.
+
+    Raises
+    ------
+    InvalidValueError
+        A field is outside the contract of the value types, such as a side that is neither.
+    """
+    return Reconstruction(
+        stamp_ns=stamp_ns_of(message.header),
+        frame_id=message.header.frame_id,
+        method=message.method,
+        hands=tuple(_hand_from_message(hand) for hand in message.hands),
+        objects=tuple(_object_from_message(item) for item in message.objects),
+        stage_ms={stage.name: stage.milliseconds for stage in message.stages},
+    )
+
+
+def topology_message(topology: HandTopology) -> Message:
+    """``hand_object_recon/HandTopology``."""
+    return new_message(
+        TOPOLOGY_TYPE,
+        name=topology.name,
+        vertex_count=topology.vertex_count,
+        triangles=_flat(topology.faces, np.uint32),
+    )
+
+
+def topology_from_message(message: Message) -> HandTopology:
+    """The :class:`HandTopology` a message was made of.
+
+    Raises
+    ------
+    InvalidValueError
+        The triangles are not three numbers each, or name a vertex that does not exist.
+    """
+    return HandTopology(
+        name=message.name,
+        vertex_count=int(message.vertex_count),
+        faces=_in_threes(f"triangles of {message.name!r}", message.triangles, np.int32),
+    )
+
+
+def _hand_message(hand: HandEstimate) -> Message:
+    return new_message(
+        _HAND_TYPE,
+        track_id=hand.track_id,
+        side=_side_numbers()[hand.side],
+        score=hand.score,
+        joints=point_messages(hand.joints_m),
+        joint_visibility=hand.joint_visibility,
+        wrist=pose_message(hand.wrist_pose),
+        pose=hand.pose_rad,
+        shape=hand.shape,
+        topology=hand.topology,
+        vertices=_flat(hand.vertices_m, np.float32),
+        placement_residual=hand.placement_residual_m,
+    )
+
+
+def _hand_from_message(message: Message) -> HandEstimate:
+    sides = {number: side for side, number in _side_numbers().items()}
+    if message.side not in sides:
+        raise InvalidValueError(f"hand side is {message.side}; known are LEFT and RIGHT")
+    return HandEstimate(
+        track_id=int(message.track_id),
+        side=sides[message.side],
+        score=float(message.score),
+        joints_m=points_from_messages(message.joints).astype(np.float32),
+        joint_visibility=message.joint_visibility,
+        vertices_m=_in_threes("hand vertices", message.vertices, np.float32),
+        topology=message.topology,
+        wrist_pose=pose_from_message(message.wrist),
+        pose_rad=message.pose,
+        shape=message.shape,
+        placement_residual_m=float(message.placement_residual),
+    )
+
+
+def _object_message(item: ObjectEstimate) -> Message:
+    return new_message(
+        _OBJECT_TYPE,
+        track_id=item.track_id,
+        score=item.score,
+        held_by=item.held_by,
+        pose=pose_message(item.pose),
+        vertices=_flat(item.vertices_m, np.float32),
+        triangles=_flat(item.faces, np.uint32),
+    )
+
+
+def _object_from_message(message: Message) -> ObjectEstimate:
+    return ObjectEstimate(
+        track_id=int(message.track_id),
+        score=float(message.score),
+        pose=pose_from_message(message.pose),
+        vertices_m=_in_threes("object vertices", message.vertices, np.float32),
+        faces=_in_threes("object triangles", message.triangles, np.int32),
+        held_by=int(message.held_by),
+    )
+
+
+def _side_numbers() -> dict[HandSide, int]:
+    hand = message_class(_HAND_TYPE)
+    return {HandSide.LEFT: hand.LEFT, HandSide.RIGHT: hand.RIGHT}
+
+
+def _flat(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    return array.reshape(-1).astype(dtype, copy=False)
+
+
+def _in_threes(name: str, flat: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    if len(flat) % 3:
+        raise InvalidValueError(f"{name} are {len(flat)} numbers; they must be three each")
+    return flat.reshape(-1, 3).astype(dtype, copy=False)

@@ -1,0 +1,32 @@
+"""The composition root: a configuration in, a pipeline out."""
+
+from __future__ import annotations
+
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.detectors.base import DETECTORS
+from hand_object_recon.pipeline.pipeline import Pipeline
+from hand_object_recon.pipeline.placement import MetricPlacement
+from hand_object_recon.pipeline.smoother import Smoother
+from hand_object_recon.pipeline.tracker import Tracker
+from hand_object_recon.reconstructors.base import RECONSTRUCTORS
+
+
+def build_pipeline(config: PipelineConfig) -> Pipeline:
+    """Load the plugins a configuration names and put the pipeline together.
+
+    Raises
+    ------
+    PluginError
+        A plugin does not exist, does not import or breaks its contract.
+    """
+    detector_class = DETECTORS.load(config.detector)
+    reconstructor_class = RECONSTRUCTORS.load(config.reconstructor)
+    reconstructor = reconstructor_class(config)
+    card = reconstructor.card
+    return Pipeline(
+        detector=detector_class(config),
+        tracker=Tracker(config.tracker, card.history_frames),
+        reconstructor=reconstructor,
+        placement=MetricPlacement(reconstructor.topologies(), is_metric=card.is_metric),
+        smoother=Smoother(config.smoother),
+    )

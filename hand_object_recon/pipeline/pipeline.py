@@ -1,0 +1,126 @@
+"""The straight way a frame takes: detect, track, reconstruct, place, smooth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.detectors.base import Detector
+from hand_object_recon.pipeline.placement import MetricPlacement
+from hand_object_recon.pipeline.smoother import Smoother
+from hand_object_recon.pipeline.stage_clock import StageClock
+from hand_object_recon.pipeline.tracker import Tracker
+from hand_object_recon.reconstructors.base import Reconstructor
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """The reconstruction of a frame, the tracked detections it came from, and what a user
+    should hear about it."""
+
+    reconstruction: Reconstruction
+    tracked: tuple[TrackedHand, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """Runs the stages on one frame after another of one camera."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        tracker: Tracker,
+        reconstructor: Reconstructor,
+        placement: MetricPlacement,
+        smoother: Smoother,
+    ) -> None:
+        self._detector = detector
+        self._tracker = tracker
+        self._reconstructor = reconstructor
+        self._placement = placement
+        self._smoother = smoother
+
+    @property
+    def method(self) -> str:
+        """Name of the reconstructor."""
+        return self._reconstructor.card.name
+
+    def topologies(self) -> tuple[HandTopology, ...]:
+        """The meshes the hands come in."""
+        return self._reconstructor.topologies()
+
+    def process(self, frame: RgbdFrame) -> FrameResult:
+        """Reconstruct one frame; frames are to come in the order they were taken."""
+        clock = StageClock()
+        with clock.stage("detect"):
+            detections = self._detector.detect(frame)
+        with clock.stage("track"):
+            tracked = self._tracker.update(frame, detections)
+            self._forget_ended()
+        with clock.stage("reconstruct"):
+            output = self._reconstructor.reconstruct(frame, tracked)
+        with clock.stage("place"):
+            placed = self._placed(frame, output.hands, tracked)
+        with clock.stage("smooth"):
+            hands = self._smoothed(frame, placed, tracked)
+        reconstruction = Reconstruction(
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+            method=self.method,
+            hands=hands,
+            objects=output.objects,
+            stage_ms=clock.stage_ms,
+        )
+        return FrameResult(reconstruction, tuple(tracked), _notes(frame, tracked, hands))
+
+    def reset(self) -> None:
+        """Forget earlier frames, as before another recording."""
+        self._detector.reset()
+        self._tracker.reset()
+        self._reconstructor.reset()
+        self._smoother.reset()
+
+    def close(self) -> None:
+        """Free models and memory."""
+        self._detector.close()
+        self._reconstructor.close()
+
+    def _forget_ended(self) -> None:
+        for track_id in self._tracker.ended:
+            self._reconstructor.forget(track_id)
+            self._smoother.forget(track_id)
+
+    def _placed(
+        self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
+    ) -> list[HandEstimate]:
+        detection = {hand.track_id: hand.detection for hand in tracked}
+        placed = (self._placement.place(frame, hand, detection[hand.track_id]) for hand in hands)
+        return [hand for hand in placed if hand is not None]
+
+    def _smoothed(
+        self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
+    ) -> tuple[HandEstimate, ...]:
+        new = {hand.track_id for hand in tracked if hand.is_new}
+        return tuple(
+            self._smoother.smooth(hand, frame.stamp_ns, is_new=hand.track_id in new)
+            for hand in hands
+        )
+
+
+def _notes(
+    frame: RgbdFrame, tracked: Sequence[TrackedHand], hands: Sequence[HandEstimate]
+) -> tuple[str, ...]:
+    if np.isnan(frame.depth_m).all():
+        return ("no depth reading in the whole image (is the depth stream covered or off?)",)
+    missing = len(tracked) - len(hands)
+    if missing:
+        return (
+            f"{missing} of {len(tracked)} detected hands could not be placed "
+            "(no depth on the hand: out of the sensor's range, or depth not aligned to colour)",
+        )
+    return ()

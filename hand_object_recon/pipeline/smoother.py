@@ -1,0 +1,111 @@
+"""One-Euro smoothing of hands over time.
+
+Casiez et al., "1 Euro Filter", CHI 2012: a low-pass filter whose cut-off rises with speed, so
+that a still hand does not tremble and a fast one does not lag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.config import SmootherSettings
+from hand_object_recon.core.hands import HandEstimate
+from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Filtered:
+    """The last smoothed hand, its stamp, and (3,) smoothed speed in m/s along each axis."""
+
+    hand: HandEstimate
+    stamp_ns: int
+    speed_m_s: FloatArray
+
+
+class Smoother:
+    """Smooths each track on its own, the depth axis apart from the lateral ones.
+
+    Joints and vertices of a hand share one cut-off an axis, so that the skeleton stays inside
+    its mesh. A new track, a change of side or mesh, or a gap in time starts anew.
+    """
+
+    def __init__(self, settings: SmootherSettings) -> None:
+        self._settings = settings
+        self._last: dict[int, _Filtered] = {}
+
+    def smooth(self, hand: HandEstimate, stamp_ns: int, *, is_new: bool = False) -> HandEstimate:
+        """The hand, smoothed with what was seen of its track before."""
+        if not self._settings.enabled:
+            return hand
+        last = self._last.get(hand.track_id)
+        if last is None or is_new or not self._continues(last, hand, stamp_ns):
+            self._last[hand.track_id] = _Filtered(hand, stamp_ns, np.zeros(3))
+            return hand
+        step_s = (stamp_ns - last.stamp_ns) * 1e-9
+        speed = self._speed(last, hand, step_s)
+        smoothed = _blended(last.hand, hand, _share(self._cutoffs_hz(speed), step_s))
+        self._last[hand.track_id] = _Filtered(smoothed, stamp_ns, speed)
+        return smoothed
+
+    def forget(self, track_id: int) -> None:
+        """Drop a track that ended."""
+        self._last.pop(track_id, None)
+
+    def reset(self) -> None:
+        """Forget every track."""
+        self._last.clear()
+
+    def _continues(self, last: _Filtered, hand: HandEstimate, stamp_ns: int) -> bool:
+        gap_ns = stamp_ns - last.stamp_ns
+        in_time = 0 < gap_ns <= self._settings.reset_gap_ms * 1e6
+        return in_time and last.hand.topology == hand.topology
+
+    def _speed(self, last: _Filtered, hand: HandEstimate, step_s: float) -> FloatArray:
+        """(3,) smoothed root-mean-square speed of the joints along each axis."""
+        moved = (hand.joints_m - last.hand.joints_m) / step_s
+        speed = np.sqrt(np.square(moved).mean(axis=0))
+        share = _share(np.full(3, self._settings.derivative_cutoff_hz), step_s)
+        return np.asarray(last.speed_m_s + share * (speed - last.speed_m_s))
+
+    def _cutoffs_hz(self, speed_m_s: FloatArray) -> FloatArray:
+        settings = self._settings
+        still = np.array([settings.lateral_min_cutoff_hz] * 2 + [settings.depth_min_cutoff_hz])
+        rise = np.array([settings.lateral_beta_hz_per_m_s] * 2 + [settings.depth_beta_hz_per_m_s])
+        return np.asarray(still + rise * speed_m_s)
+
+
+def _share(cutoff_hz: FloatArray, step_s: float) -> FloatArray:
+    """Weight of the new value in a first-order low-pass filter."""
+    ratio = 2.0 * np.pi * cutoff_hz * step_s
+    return np.asarray(ratio / (1.0 + ratio))
+
+
+def _blended(last: HandEstimate, hand: HandEstimate, share: FloatArray) -> HandEstimate:
+    """``last`` moved towards ``hand`` by a share an axis; its orientation by the mean share."""
+    mean_share = float(share.mean())
+    weight = np.float32(share)
+    wrist_pose = np.eye(4)
+    wrist_pose[:3, :3] = _turned(last.wrist_pose[:3, :3], hand.wrist_pose[:3, :3], mean_share)
+    wrist_pose[:3, 3] = last.wrist_pose[:3, 3] + share * (
+        hand.wrist_pose[:3, 3] - last.wrist_pose[:3, 3]
+    )
+    pose = last.pose_rad + np.float32(mean_share) * (hand.pose_rad - last.pose_rad)
+    pose[:3] = matrix_to_axis_angle(wrist_pose[:3, :3])
+    return replace(
+        hand,
+        joints_m=last.joints_m + weight * (hand.joints_m - last.joints_m),
+        vertices_m=last.vertices_m + weight * (hand.vertices_m - last.vertices_m),
+        wrist_pose=wrist_pose,
+        pose_rad=pose,
+    )
+
+
+def _turned(start: FloatArray, end: FloatArray, share: float) -> FloatArray:
+    """The rotation a share of the way from ``start`` to ``end``."""
+    return axis_angle_to_matrix(share * matrix_to_axis_angle(end @ start.T)) @ start

@@ -1,0 +1,148 @@
+"""A rosbag2 recording opened for reading, whole or damaged, whatever its storage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+
+from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.recordings.truncated_mcap import TruncatedMcap
+
+_STORAGE_SUFFIXES = (".mcap", ".db3")
+
+
+class BagTopic(NamedTuple):
+    """One topic of a recording."""
+
+    name: str
+    message_type: str
+    message_count: int
+
+
+class BagMessage(NamedTuple):
+    """One message as it lies in the recording; ``data`` is CDR."""
+
+    topic: str
+    log_time_ns: int
+    data: bytes
+
+
+class _Storage(Protocol):
+    @property
+    def connections(self) -> list[Connection]: ...
+
+    def messages(self, connections: Collection[Connection]) -> Iterator[tuple[Any, int, bytes]]: ...
+
+    def close(self) -> None: ...
+
+
+class Bag:
+    """A rosbag2 folder, or a bare ``.mcap`` or ``.db3`` file; close it after use.
+
+    What a recorder that was cut off left behind is read as far as it goes: a folder without
+    ``metadata.yaml``, a file without its end. ``damage`` then says in one line what is wrong; it
+    is empty for a whole recording.
+
+    Raises
+    ------
+    RecordingError
+        There is no such recording, nothing in it can be read, or it holds no message.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damage = ""
+        self._storages = self._open(path)
+        self.topics = self._list_topics()
+        if not any(topic.message_count for topic in self.topics):
+            self.close()
+            raise RecordingError(f"recording {path} is empty: it holds no message{self._because()}")
+
+    def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
+        """Messages of these topics, in the order they were logged within each storage file.
+
+        Where a file turns out to be damaged, its messages end there and ``damage`` says so.
+        """
+        for storage in self._storages:
+            connections = [item for item in storage.connections if item.topic in topics]
+            if not connections:
+                continue
+            try:
+                for connection, log_time_ns, data in storage.messages(connections):
+                    yield BagMessage(connection.topic, log_time_ns, data)
+            except Exception as error:  # decoders of damaged bytes raise anything
+                self.damage = f"reading stopped early: {_reason(error)}"
+
+    def close(self) -> None:
+        """Close the files; the recording cannot be read any more."""
+        for storage in self._storages:
+            storage.close()
+        self._storages = []
+
+    def _open(self, path: Path) -> list[_Storage]:
+        if not path.exists():
+            raise RecordingError(f"recording {path} does not exist")
+        files = _storage_files(path)
+        if path.is_dir() and (path / "metadata.yaml").is_file():
+            try:
+                return [_open_whole(path)]
+            except Exception as error:  # as below
+                self.damage = _reason(error)
+        elif path.is_dir():
+            self.damage = "the folder has no metadata.yaml"
+        opened = [storage for file in files for storage in self._open_file(file)]
+        if not opened:
+            raise RecordingError(f"recording {path} cannot be read{self._because()}")
+        return opened
+
+    def _open_file(self, file: Path) -> Iterator[_Storage]:
+        """The file's storage, or nothing where not even its beginning can be read."""
+        attempts = [_open_whole, TruncatedMcap] if file.suffix == ".mcap" else [_open_whole]
+        for attempt in attempts:
+            try:
+                yield attempt(file)
+            except Exception as error:  # as below
+                self.damage = f"{file.name}: {_reason(error)}"
+            else:
+                return
+
+    def _list_topics(self) -> list[BagTopic]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for storage in self._storages:
+            for connection in storage.connections:
+                counts[connection.topic, connection.msgtype] += connection.msgcount
+        return [BagTopic(*key, count) for key, count in sorted(counts.items())]
+
+    def _because(self) -> str:
+        return f" ({self.damage})" if self.damage else ""
+
+
+def _open_whole(path: Path) -> _Storage:
+    reader = Reader(path)
+    reader.open()
+    return reader
+
+
+def _storage_files(path: Path) -> list[Path]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    storages = [file for file in files if file.suffix in _STORAGE_SUFFIXES]
+    if storages or (path / "metadata.yaml").is_file():
+        return storages
+    if path.is_dir():
+        raise RecordingError(
+            f"folder {path} holds no recording: it has no metadata.yaml and no .mcap or .db3 file"
+        )
+    fix = "; convert ROS 1 bags with rosbags-convert" if path.suffix == ".bag" else ""
+    raise RecordingError(
+        f"file {path} is no rosbag2 recording: give its folder or a .mcap or .db3 file{fix}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(".")

@@ -1,0 +1,27 @@
+"""Colours of everything drawn over an image, as 8-bit RGB."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hand_object_recon.core.hands import HandSide
+
+Rgb = tuple[int, int, int]
+
+SIDE_COLORS: Final[dict[HandSide, Rgb]] = {
+    HandSide.RIGHT: (72, 176, 255),
+    HandSide.LEFT: (255, 158, 74),
+}
+FINGER_COLORS: Final[tuple[Rgb, ...]] = (
+    (255, 99, 97),
+    (255, 202, 58),
+    (122, 211, 93),
+    (64, 196, 222),
+    (186, 130, 255),
+)
+WRIST_COLOR: Final[Rgb] = (245, 245, 245)
+OBJECT_COLOR: Final[Rgb] = (196, 198, 204)
+DETECTION_COLOR: Final[Rgb] = (230, 230, 230)
+TEXT_COLOR: Final[Rgb] = (250, 250, 250)
+TEXT_BACKING_COLOR: Final[Rgb] = (16, 18, 24)
+OUTLINE_COLOR: Final[Rgb] = (16, 18, 24)
