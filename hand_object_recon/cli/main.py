@@ -5,6 +5,7 @@ A command's module imports what is heavy inside its functions, so that ``--help`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -14,9 +15,15 @@ from hand_object_recon import __version__
 from hand_object_recon.cli.config import config
 from hand_object_recon.cli.demo import demo
 from hand_object_recon.cli.plugins import plugins
+from hand_object_recon.cli.replay import replay
 from hand_object_recon.core.errors import HandObjectReconError
 
 FAILURE = 2
+
+# The fit multiplies many small matrices. OpenBLAS would share each among all cores, and on a
+# busy machine waiting for the slowest thread made a fit up to eight times slower. Read when
+# NumPy is first imported, which no command does before this line.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="hand-object-recon",
@@ -24,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(replay)
 app.command()(demo)
 app.command()(plugins)
 app.command()(config)

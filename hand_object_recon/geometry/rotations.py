@@ -50,6 +50,22 @@ def left_jacobian(rotation_rad: FloatArray) -> FloatArray:
     return jacobian
 
 
+def rotation_and_left_jacobian(rotation_rad: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``axis_angle_to_matrix`` and ``left_jacobian`` of (N, 3) vectors, in one go."""
+    squared = np.einsum("nc,nc->n", rotation_rad, rotation_rad)
+    squared = np.maximum(squared, _SMALL_ANGLE_RAD)[:, None, None]
+    angle = np.sqrt(squared)
+    sine = np.sin(angle)
+    first = sine / angle
+    second = (1.0 - np.cos(angle)) / squared
+    third = (1.0 - first) / squared
+    cross = cross_matrix(rotation_rad)
+    crossed = cross @ cross
+    identity = np.eye(3, dtype=rotation_rad.dtype)
+    rotation = identity + first * cross + second * crossed
+    return rotation, identity + second * cross + third * crossed
+
+
 def matrix_to_quaternion(rotations: FloatArray) -> FloatArray:
     """(..., 3, 3) rotations to (..., 4) unit quaternions x, y, z, w with w >= 0.
 

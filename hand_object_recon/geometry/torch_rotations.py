@@ -16,7 +16,8 @@ def axis_angle_to_matrix(rotation_rad: Tensor) -> Tensor:
     safe = torch.where(is_small, torch.ones_like(squared), squared)
     angle = safe.sqrt()
     first = torch.where(is_small, 1.0 - squared / 6.0, angle.sin() / angle)
-    second = torch.where(is_small, 0.5 - squared / 24.0, (1.0 - angle.cos()) / safe)
+    half_sine = (0.5 * angle).sin() / angle
+    second = torch.where(is_small, 0.5 - squared / 24.0, 2.0 * half_sine * half_sine)
     cross = cross_matrix(rotation_rad)
     identity = torch.eye(3, dtype=rotation_rad.dtype, device=rotation_rad.device)
     return identity + first * cross + second * (cross @ cross)

@@ -90,12 +90,12 @@ class HandLayer(nn.Module):
         rest = self.v_template + torch.einsum("bs,vcs->bvc", shape, self.shapedirs)
         rest_joints = self.joint_template + torch.einsum("bs,jcs->bjc", shape, self.joint_shapedirs)
         identity = torch.eye(3, dtype=local.dtype, device=local.device)
-        features = (local[:, 1:] - identity).reshape(batch, -1)
-        rest = rest + (features @ self.posedirs).reshape(batch, -1, 3)
+        features = (local[:, 1:] - identity).flatten(start_dim=1)
+        rest = rest + (features @ self.posedirs).reshape(rest.shape)
 
         rotations, positions = self._chain(local, rest_joints)
         offsets = positions - (rotations @ rest_joints[..., None])[..., 0]
-        blended = (self.weights @ rotations.reshape(batch, JOINT_COUNT, 9)).reshape(batch, -1, 3, 3)
+        blended = (self.weights @ rotations.flatten(start_dim=2)).unflatten(2, (3, 3))
         vertices = (blended @ rest[..., None])[..., 0] + self.weights @ offsets
         if translation_m is not None:
             vertices = vertices + translation_m[:, None]

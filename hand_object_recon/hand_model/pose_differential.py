@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.rotations import (
     axis_angle_to_matrix,
-    left_jacobian,
     matrix_to_axis_angle,
+    rotation_and_left_jacobian,
 )
 from hand_object_recon.hand_model.conventions import (
     JOINT_COUNT,
@@ -108,7 +108,7 @@ class ShapedHand:
         vectors = self.joint_vectors(state)
         local = np.empty((JOINT_COUNT, 3, 3), dtype=np.float32)
         local[0] = state.orientation
-        local[1:] = axis_angle_to_matrix(vectors)
+        local[1:], in_parent = rotation_and_left_jacobian(vectors)
         features = (local[1:] - np.eye(3, dtype=np.float32)).reshape(-1)
         corrected = self.vertices_m + (self.posedirs @ features).reshape(-1, 3)
         rotations, positions = chain_transforms(local, self.joints_m)
@@ -117,7 +117,7 @@ class ShapedHand:
         blended = (self.model.weights @ rotations.reshape(JOINT_COUNT, 9)).reshape(-1, 3, 3)
         vertices = np.einsum("vab,vb->va", blended, corrected) + self.model.weights @ offsets
         return PosedLinearHand(
-            self, state, vectors, corrected, rotations, positions, offsets, blended, vertices
+            self, state, in_parent, corrected, rotations, positions, offsets, blended, vertices
         )
 
     def joint_vectors(self, state: HandState) -> FloatArray:
@@ -137,12 +137,13 @@ class PosedLinearHand:
     """A posed hand in the camera frame that can tell how its points move with the parameters.
 
     rotations (16, 3, 3), positions_m (16, 3), offsets_m (16, 3): each joint's transform, with
-    ``rotation @ rest + offset``; blended (778, 3, 3): skinning's rotation of each vertex.
+    ``rotation @ rest + offset``; left_jacobians (15, 3, 3) of the joints' own rotations; blended
+    (778, 3, 3): skinning's rotation of each vertex.
     """
 
     shaped: ShapedHand
     state: HandState
-    joint_vectors_rad: FloatArray
+    left_jacobians: FloatArray
     corrected_m: FloatArray
     rotations: FloatArray
     positions_m: FloatArray
@@ -228,19 +229,19 @@ class PosedLinearHand:
         arms = carried_m - carried_weights[..., None] * joints
         turning = _cross(arms, directions[:, None])
         angles_to_camera = self._angles_to_camera.reshape(5, 3, 3, 3)[finger]
-        rows = np.zeros((count, POSE_PARAMETERS), dtype=np.float32)
+        rows = np.empty((count, POSE_PARAMETERS), dtype=np.float32)
         rows[:, :3] = _cross(points_m - self.positions_m[0], directions)
         rows[:, 3:6] = directions
-        columns = 6 + 9 * finger[:, None] + np.arange(9)
-        by_angle = (turning[:, :, None] @ angles_to_camera).reshape(count, 9)
-        np.put_along_axis(rows, columns, by_angle, axis=1)
+        by_angle = np.zeros((count, 5, 9), dtype=np.float32)
+        by_angle[np.arange(count), finger] = (turning[:, :, None] @ angles_to_camera).reshape(-1, 9)
+        rows[:, 6:] = by_angle.reshape(count, 45)
         return rows
 
     @cached_property
     def _angles_to_camera(self) -> FloatArray:
         """(15, 3, 3) small changes of the anatomical angles to rotations in the camera frame."""
         axes = self.shaped.model.joint_axes.transpose(0, 2, 1)
-        return np.asarray(self.rotations[_PARENTS] @ left_jacobian(self.joint_vectors_rad) @ axes)
+        return np.asarray(self.rotations[_PARENTS] @ self.left_jacobians @ axes)
 
     @cached_property
     def _joint_shape_jacobian(self) -> FloatArray:

@@ -22,7 +22,6 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT, KEYPOINT_NAMES
 from hand_object_recon.detectors.base import DETECTORS, Detector
 from hand_object_recon.hand_model.pose_differential import AttachedPoints, PosedLinearHand
-from hand_object_recon.reconstructors.rgbd_fit.landmarks import LandmarkPlacement
 from hand_object_recon.synthesis.still_views import StillView, StillViews
 
 FloatArray = NDArray[np.floating[Any]]
@@ -69,6 +68,15 @@ class LandmarkView:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class MeasuredPlacement:
+    """offsets_m (21, 3) of the landmarks from the keypoints, in their joints' rest frames of a
+    right hand, and sigma_m (21,) their robust deviation from there along one image axis."""
+
+    offsets_m: FloatArray
+    sigma_m: FloatArray
+
+
 @dataclass(frozen=True)
 class FoundViews:
     """Views with a detection of the right side, and how many there were of each kind."""
@@ -104,7 +112,7 @@ def find_landmarks(
     return FoundViews(tuple(used), found, count)
 
 
-def solve_placement(views: Sequence[LandmarkView]) -> LandmarkPlacement:
+def solve_placement(views: Sequence[LandmarkView]) -> MeasuredPlacement:
     """Offsets and deviations of the landmarks from their reprojection in all views.
 
     A landmark at offset o from keypoint k lies on its ray (x, y) where the first two components
@@ -127,7 +135,7 @@ def solve_placement(views: Sequence[LandmarkView]) -> LandmarkPlacement:
         distances_m = residuals_m(views, offsets_m)
         weights = (1.0 + (distances_m / _ROBUST_M) ** 2) ** -2
     sigma_m = np.median(distances_m, axis=0) / _MEDIAN_OF_UNIT_DISTANCE
-    return LandmarkPlacement(offsets_m, sigma_m)
+    return MeasuredPlacement(offsets_m, sigma_m)
 
 
 def residuals_m(views: Sequence[LandmarkView], offsets_m: FloatArray) -> FloatArray:
@@ -138,7 +146,7 @@ def residuals_m(views: Sequence[LandmarkView], offsets_m: FloatArray) -> FloatAr
     return np.asarray(np.linalg.norm(misses, axis=2))
 
 
-def report(views: FoundViews, placement: LandmarkPlacement) -> str:
+def report(views: FoundViews, placement: MeasuredPlacement) -> str:
     """The tables in millimetres, and how far landmarks are from keypoints without and with
     them."""
     return "\n".join(
@@ -205,7 +213,7 @@ def _pasteable(name: str, entries: Sequence[str]) -> list[str]:
     return [f"{name}: Final = 1e-3 * np.array(", "    [", *lines, "    ]", ")"]
 
 
-def _residual_table(views: Sequence[LandmarkView], placement: LandmarkPlacement) -> list[str]:
+def _residual_table(views: Sequence[LandmarkView], placement: MeasuredPlacement) -> list[str]:
     before = np.median(residuals_m(views, np.zeros((KEYPOINT_COUNT, 3))), axis=0)
     after = np.median(residuals_m(views, placement.offsets_m), axis=0)
     columns = 1e3 * np.stack([before, after, placement.sigma_m], axis=1)

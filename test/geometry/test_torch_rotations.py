@@ -39,7 +39,7 @@ def test_the_gradient_in_single_precision_is_that_in_double(angle_rad: float) ->
         (matrices * torch.tensor(weights, dtype=dtype)).sum().backward()
         assert tensor.grad is not None
         gradients.append(tensor.grad.numpy())
-    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-3)
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-5)
 
 
 def test_the_cross_matrix_equals_the_numpy_one() -> None:

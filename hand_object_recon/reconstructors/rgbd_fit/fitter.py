@@ -68,25 +68,36 @@ class ShapeBelief:
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult:
-    """The state found, the hand posed by it, its robust cost, and the information (10, 10) the
-    observation holds on the shape, zero where that was held."""
-
-    state: HandState
-    hand: PosedLinearHand
-    cost: float
-    shape_information: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _Linearised:
-    """The problem about one state: normal matrix (P, P), gradient (P,), robust cost."""
+class LinearProblem:
+    """The fit about one state: the hand posed by it, normal matrix (P, P), gradient (P,), and
+    the robust cost."""
 
     state: HandState
     hand: PosedLinearHand
     normal: FloatArray
     gradient: FloatArray
     cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """Where a fit ended, and the information (10, 10) the observation holds on the shape, zero
+    where that was held."""
+
+    problem: LinearProblem
+    shape_information: FloatArray
+
+    @property
+    def state(self) -> HandState:
+        return self.problem.state
+
+    @property
+    def hand(self) -> PosedLinearHand:
+        return self.problem.hand
+
+    @property
+    def cost(self) -> float:
+        return self.problem.cost
 
 
 Pulls = tuple[LandmarkPulls, list[VertexPulls]]
@@ -114,24 +125,26 @@ class HandFitter:
 
     def fit(
         self,
-        start: HandState,
+        start: HandState | FitResult,
         observation: HandObservation,
         iterations: int,
         belief: ShapeBelief | None = None,
     ) -> FitResult:
-        """Fit to an observation; the shape moves only when a belief about it is given."""
+        """Fit to an observation, from a state or on from an earlier fit to it.
+
+        The shape moves only when a belief about it is given.
+        """
 
         def pulls(hand: PosedLinearHand) -> Pulls:
             return self._observed(hand, observation)
 
-        return self._minimise(start, pulls, iterations, belief)
-
-    def cost(self, state: HandState, observation: HandObservation) -> float:
-        """How badly a state explains an observation."""
-        hand = self.shaped(state.shape).pose(state)
-        landmark, vertex = self._observed(hand, observation)
-        prior = self.prior(state.angles_rad)[2]
-        return landmark.cost + sum(pull.cost for pull in vertex) + prior
+        if isinstance(start, HandState):
+            problem = self._linearise(self.shaped(start.shape), start, pulls, belief)
+        elif belief is not None:
+            problem = self._linearise(start.hand.shaped, start.state, pulls, belief)
+        else:
+            problem = start.problem
+        return self._minimise(problem, pulls, iterations, belief)
 
     def fit_targets(
         self, start: HandState, targets_m: FloatArray, sigma_m: FloatArray, iterations: int
@@ -141,7 +154,8 @@ class HandFitter:
         def pulls(hand: PosedLinearHand) -> Pulls:
             return target_pulls(hand, self.landmarks, targets_m, sigma_m), []
 
-        return self._minimise(start, pulls, iterations, None)
+        problem = self._linearise(self.shaped(start.shape), start, pulls, None)
+        return self._minimise(problem, pulls, iterations, None)
 
     def _observed(self, hand: PosedLinearHand, observation: HandObservation) -> Pulls:
         camera, points = observation.camera, observation.points
@@ -159,14 +173,13 @@ class HandFitter:
 
     def _minimise(
         self,
-        start: HandState,
+        best: LinearProblem,
         pulls: Callable[[PosedLinearHand], Pulls],
         iterations: int,
         belief: ShapeBelief | None,
     ) -> FitResult:
-        shaped = self.shaped(start.shape)
+        shaped = best.hand.shaped
         damping = _FIRST_DAMPING
-        best = self._linearise(shaped, start, pulls, belief)
         for _ in range(iterations):
             step = _damped_step(best, damping)
             trial = best.state.stepped(step)
@@ -184,7 +197,7 @@ class HandFitter:
         information: FloatArray = np.zeros((SHAPE_COUNT, SHAPE_COUNT))
         if belief is not None:
             information = _shape_information(best.normal, belief)
-        return FitResult(best.state, best.hand, best.cost, information)
+        return FitResult(best, information)
 
     def _linearise(
         self,
@@ -192,7 +205,7 @@ class HandFitter:
         state: HandState,
         pulls: Callable[[PosedLinearHand], Pulls],
         belief: ShapeBelief | None,
-    ) -> _Linearised:
+    ) -> LinearProblem:
         hand = shaped.pose(state)
         landmark, vertex = pulls(hand)
         with_shape = belief is not None
@@ -212,7 +225,7 @@ class HandFitter:
         gradient = (weighted @ residuals.astype(np.float32)).astype(np.float64)
         cost = landmark.cost + sum(pull.cost for pull in vertex)
         cost += self._add_beliefs(state, normal, gradient, belief)
-        return _Linearised(state, hand, normal, gradient, cost)
+        return LinearProblem(state, hand, normal, gradient, cost)
 
     def _add_beliefs(
         self,
@@ -234,7 +247,7 @@ class HandFitter:
         return cost + float(offset @ pull)
 
 
-def _damped_step(problem: _Linearised, damping: float) -> FloatArray:
+def _damped_step(problem: LinearProblem, damping: float) -> FloatArray:
     scaled = problem.normal + np.diag(damping * np.diag(problem.normal) + 1e-6)
     return np.asarray(-np.linalg.solve(scaled, problem.gradient))
 

@@ -14,6 +14,7 @@ from hand_object_recon.core.hands import BoundingBox
 from hand_object_recon.core.keypoints import KNUCKLES, MIDDLE_MCP, WRIST
 
 FloatArray = NDArray[np.floating[Any]]
+IndexArray = NDArray[np.integer[Any]]
 
 _BOX_MARGIN: Final = 0.15
 _HAND_REACH_M: Final = 0.16  # no part of a hand is farther from its middle along the view
@@ -21,6 +22,29 @@ _JUMP_M: Final = 0.012  # a step between neighbouring pixels that no skin makes
 _FOREARM_SHARE: Final = 0.10  # of wrist to middle knuckle, kept beyond the wrist
 _LEAST_PALM_SHARE: Final = 0.25  # of the box; a shorter palm points at the camera
 _SUPPORT_PX: Final = 2
+_NORMAL_STEP: Final = 2
+_LEAST_POINTS: Final = 10
+
+
+class Outline:
+    """For pixels beside a mask, the mask's nearest pixel, good to two pixels."""
+
+    _STEP: Final = 2
+
+    def __init__(self, mask: NDArray[np.uint8], origin_px: tuple[int, int]) -> None:
+        coarse = np.ascontiguousarray(mask[:: self._STEP, :: self._STEP])
+        _, self._labels = cv2.distanceTransformWithLabels(
+            1 - coarse, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        rows, columns = np.nonzero(coarse)
+        self._pixels = np.zeros((int(self._labels.max()) + 1, 2), dtype=np.float32)
+        of_label = self._labels[rows, columns]
+        self._pixels[of_label, 0] = self._STEP * columns + origin_px[0]
+        self._pixels[of_label, 1] = self._STEP * rows + origin_px[1]
+
+    def nearest(self, rows: IndexArray, columns: IndexArray) -> FloatArray:
+        """(N, 2) column and row in the image for (N,) rows and columns of the crop."""
+        return np.asarray(self._pixels[self._labels[rows // self._STEP, columns // self._STEP]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +52,15 @@ class HandPoints:
     """Depth points of one hand in the camera optical frame.
 
     points_m (N, 3), normals (N, 3) towards the camera; mask (h, w) uint8, 1 where the crop at
-    ``origin_px`` (column, row) shows the hand or its forearm; nearest_mask_px (h, w, 2): the
-    pixel of the hand nearest to each pixel of the crop, full image coordinates; depth_m (h, w).
+    ``origin_px`` (column, row) shows the hand or its forearm; outline: the way back to that
+    mask; depth_m (h, w).
     """
 
     points_m: FloatArray
     normals: FloatArray
     depth_m: FloatArray
     mask: NDArray[np.uint8]
-    nearest_mask_px: FloatArray
+    outline: Outline
     origin_px: tuple[int, int]
 
 
@@ -52,20 +76,17 @@ def hand_points(
     middle = _depth_of_hand(depth, keypoints_px - origin)
     if middle is None:
         return None
-    near = np.abs(depth - middle) < _HAND_REACH_M
-    grid = _back_projected(depth, frame.camera, origin)
-    normals, is_smooth = _normals(grid, near)
-    mask = _hand_component(near, keypoints_px - origin)
-    usable = is_smooth & (mask > 0) & ~_beyond_wrist(depth.shape, keypoints_px - origin, box)
-    chosen = _thinned(usable, max_points)
-    if len(chosen[0]) < 10:
+    mask = _hand_component(np.abs(depth - middle) < _HAND_REACH_M, keypoints_px - origin)
+    usable = (mask > 0) & ~_beyond_wrist(depth.shape, keypoints_px - origin, box)
+    points, normals = _oriented_points(frame.camera, depth, origin, _thinned(usable, max_points))
+    if len(points) < _LEAST_POINTS:
         return None
     return HandPoints(
-        points_m=grid[chosen],
-        normals=normals[chosen],
+        points_m=points,
+        normals=normals,
         depth_m=depth,
         mask=mask,
-        nearest_mask_px=_nearest_mask_pixels(mask) + np.array(origin, dtype=np.float32),
+        outline=Outline(mask, origin),
         origin_px=origin,
     )
 
@@ -98,44 +119,33 @@ def _depth_of_hand(depth: FloatArray, keypoints: FloatArray) -> float | None:
     return None
 
 
-def _back_projected(
-    depth: FloatArray, camera: CameraIntrinsics, origin: tuple[int, int]
-) -> FloatArray:
+def _oriented_points(
+    camera: CameraIntrinsics,
+    depth: FloatArray,
+    origin: tuple[int, int],
+    pixels: tuple[IndexArray, IndexArray],
+) -> tuple[FloatArray, FloatArray]:
+    """(N, 3) points of (row, column) pixels of the crop and their normals towards the camera,
+    where the surface around the pixel is whole: flying pixels and outlines are left out."""
     height, width = depth.shape
-    x = (np.arange(width, dtype=np.float32) + np.float32(origin[0] - camera.cx)) / np.float32(
-        camera.fx
-    )
-    y = (np.arange(height, dtype=np.float32) + np.float32(origin[1] - camera.cy)) / np.float32(
-        camera.fy
-    )
-    grid = np.empty((height, width, 3), dtype=np.float32)
-    grid[..., 0] = x * depth
-    grid[..., 1] = y[:, None] * depth
-    grid[..., 2] = depth
-    return grid
-
-
-def _normals(grid: FloatArray, near: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Normals towards the camera, and where the surface around a pixel is whole."""
-    step = 2
-    normals = np.zeros_like(grid)
-    whole = np.zeros(near.shape, dtype=bool)
-    inner = (slice(step, -step), slice(step, -step))
-    right, left = grid[step:-step, 2 * step :], grid[step:-step, : -2 * step]
-    below, above = grid[2 * step :, step:-step], grid[: -2 * step, step:-step]
-    middle = grid[inner]
-    across, down = right - left, below - above
-    nx = down[..., 1] * across[..., 2] - down[..., 2] * across[..., 1]
-    ny = down[..., 2] * across[..., 0] - down[..., 0] * across[..., 2]
-    nz = down[..., 0] * across[..., 1] - down[..., 1] * across[..., 0]
-    length = np.sqrt(nx * nx + ny * ny + nz * nz)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        normals[inner] = np.stack([nx, ny, nz], axis=-1) / length[..., None]
-        is_whole = near[inner] & (length > 0)
-        for neighbour in (right, left, below, above):
-            is_whole &= np.abs(neighbour[..., 2] - middle[..., 2]) < _JUMP_M
-    whole[inner] = is_whole
-    return normals, whole
+    row, column = pixels
+    inner = (row >= _NORMAL_STEP) & (row < height - _NORMAL_STEP)
+    inner &= (column >= _NORMAL_STEP) & (column < width - _NORMAL_STEP)
+    row, column = row[inner], column[inner]
+    row_steps = np.array([0, 0, 0, _NORMAL_STEP, -_NORMAL_STEP])[:, None]
+    column_steps = np.array([0, _NORMAL_STEP, -_NORMAL_STEP, 0, 0])[:, None]
+    rows, columns = row + row_steps, column + column_steps
+    z = depth[rows, columns]
+    whole = (np.abs(z[1:] - z[0]) < _JUMP_M).all(axis=0)  # false where a reading is missing
+    z, rows, columns = z[:, whole], rows[:, whole], columns[:, whole]
+    grid = np.empty((*z.shape, 3), dtype=np.float32)
+    grid[..., 0] = (columns + (origin[0] - camera.cx)) / camera.fx * z
+    grid[..., 1] = (rows + (origin[1] - camera.cy)) / camera.fy * z
+    grid[..., 2] = z
+    middle, right, left, below, above = grid
+    normals = np.cross(below - above, right - left)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return middle, normals / np.maximum(length, 1e-12)
 
 
 def _hand_component(near: NDArray[np.bool_], keypoints: FloatArray) -> NDArray[np.uint8]:
@@ -165,23 +175,8 @@ def _beyond_wrist(
     return np.asarray(along < -_FOREARM_SHARE * length)
 
 
-def _thinned(usable: NDArray[np.bool_], max_points: int) -> tuple[NDArray[np.intp], ...]:
-    """Row and column numbers of at most ``max_points`` pixels spread evenly over the hand."""
-    rows, columns = np.nonzero(usable)
-    if len(rows) <= max_points:
-        return rows, columns
-    stride = int(np.ceil(np.sqrt(len(rows) / max_points)))
-    on_grid = (rows % stride == 0) & (columns % stride == 0)
-    rows, columns = rows[on_grid], columns[on_grid]
-    return rows[:max_points], columns[:max_points]
-
-
-def _nearest_mask_pixels(mask: NDArray[np.uint8]) -> FloatArray:
-    """(h, w, 2) float32 column and row of the hand's pixel nearest to each pixel."""
-    _, labels = cv2.distanceTransformWithLabels(
-        1 - mask, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    rows, columns = np.nonzero(mask)
-    of_label = np.zeros((labels.max() + 1, 2), dtype=np.float32)
-    of_label[labels[rows, columns]] = np.stack([columns, rows], axis=1)
-    return np.asarray(of_label[labels])
+def _thinned(usable: NDArray[np.bool_], max_points: int) -> tuple[IndexArray, IndexArray]:
+    """Row and column numbers of about ``max_points`` pixels spread evenly over the hand."""
+    stride = max(1, round(float(np.sqrt(np.count_nonzero(usable) / max_points))))
+    rows, columns = np.nonzero(usable[::stride, ::stride])
+    return rows * stride, columns * stride

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.keypoints import KNUCKLES
-from hand_object_recon.hand_model.pose_differential import HandState
 from hand_object_recon.reconstructors.rgbd_fit.fitter import (
     FitResult,
     HandFitter,
@@ -44,14 +43,14 @@ class ShapeEstimate:
         return self.belief.mean
 
     def fit(
-        self, fitter: HandFitter, start: HandState, observation: HandObservation, steps: int
+        self, fitter: HandFitter, start: FitResult, observation: HandObservation, steps: int
     ) -> tuple[ShapeEstimate, FitResult]:
-        """Fit one frame; where it shows the hand open, learn its shape on the way.
+        """Go on fitting one frame; where it shows the hand open, learn its shape on the way.
 
         A closed hand hides how long its fingers are, and what the fit makes of them then is
         noise that would stay.
         """
-        if self.frames_left == 0 or not _is_open(fitter, start):
+        if self.frames_left == 0 or not _is_open(start.hand.keypoints_m):
             return self, fitter.fit(start, observation, steps)
         result = fitter.fit(start, observation, steps, self.belief)
         learned = _FRAME_SHARE * result.shape_information
@@ -59,8 +58,7 @@ class ShapeEstimate:
         return ShapeEstimate(belief, self.frames_left - 1), result
 
 
-def _is_open(fitter: HandFitter, state: HandState) -> bool:
-    keypoints = fitter.shaped(state.shape).pose(state).keypoints_m
+def _is_open(keypoints: FloatArray) -> bool:
     straight = 0
     for knuckle in KNUCKLES:
         finger = keypoints[knuckle : knuckle + 4]

@@ -134,8 +134,8 @@ class RgbdFitReconstructor(Reconstructor):
         memory: _TrackMemory | None,
         shape: ShapeEstimate,
         observation: HandObservation,
-    ) -> HandState | None:
-        """The state that explains the frame best after a few steps, out of several starts."""
+    ) -> FitResult | None:
+        """What explains the frame best after a few steps, out of several starts."""
         fitter = self._fitters[hand.side]
         lifted = lifted_keypoints(frame, hand.detection)
         if memory is None:
@@ -152,7 +152,7 @@ class RgbdFitReconstructor(Reconstructor):
         trials = [fitter.fit(start, observation, trial_steps) for start in starts]
         if not trials:
             return None
-        return min(trials, key=lambda trial: trial.cost).state
+        return min(trials, key=lambda trial: trial.cost)
 
 
 def _estimate(

@@ -164,7 +164,7 @@ def silhouette_pulls(placement: ImagePlacement, sigma_px: float, share: float) -
     """Vertices that fall beside the hand's outline in the image are drawn back into it."""
     off = ~placement.on_mask
     chosen = placement.inside[off]
-    nearest = placement.points.nearest_mask_px[placement.row[off], placement.column[off]]
+    nearest = placement.points.outline.nearest(placement.row[off], placement.column[off])
     gap_u, gap_v = placement.u[chosen] - nearest[:, 0], placement.v[chosen] - nearest[:, 1]
     length = np.sqrt(gap_u * gap_u + gap_v * gap_v) + 1e-6
     camera = placement.camera
@@ -220,7 +220,7 @@ class PosePrior:
 _LANDMARK_REACH: Final = 3.0
 _SILHOUETTE_REACH: Final = 4.0
 _FREE_SPACE_REACH: Final = 5.0
-_OUTLINE_MARGIN_PX: Final = 1.0
+_OUTLINE_MARGIN_PX: Final = 2.0
 _FREE_SPACE_MARGIN_M: Final = 0.004
 _LEAST_DEVIATION_RAD: Final = 0.04
 

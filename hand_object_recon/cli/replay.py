@@ -1,0 +1,102 @@
+"""``replay``: reconstruct the hands of a recording, write the results, print the summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hand_object_recon.core.config import PipelineConfig
+
+
+def replay(
+    recording: Annotated[
+        Path, typer.Argument(help="rosbag2 folder, or a .mcap or .db3 file.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    reconstructor: Annotated[
+        str | None, typer.Option(help="Reconstructor plugin: name or package.module:Class.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; see the config command.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, section.key=value; may be repeated."),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="npz with stamps_ns, joints, vertices to score against.")
+    ] = None,
+) -> None:
+    """Reconstruct a recording: OUT/reconstruction, OUT/overlay.mp4, OUT/summary.json."""
+    from hand_object_recon.core.config import load_config
+
+    assignments = list(set_ or [])
+    if reconstructor is not None:
+        assignments.append(f"reconstructor={reconstructor}")
+    run_replay(recording=recording, out=out, truth=truth, config=load_config(config, assignments))
+
+
+def run_replay(recording: Path, out: Path, truth: Path | None, config: PipelineConfig) -> None:
+    """Replay with a progress bar and print the summary."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from hand_object_recon.evaluation.replay import ReplayEvents, replay_recording
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("Reconstructing", total=None)
+        events = ReplayEvents(
+            started=lambda total: progress.update(task, total=total),
+            frame_done=lambda: progress.advance(task),
+            say=lambda text: progress.console.print(text, markup=False, highlight=False),
+        )
+        summary = replay_recording(recording, out, config, truth, events)
+    _print_summary(summary, out)
+
+
+def _print_summary(summary: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_latency_table(summary["latency_ms"]))
+    for line in _summary_lines(summary):
+        console.print(line, markup=False, highlight=False)
+    console.print(f"Written to {out}", markup=False, highlight=False)
+
+
+def _latency_table(latency_ms: dict[str, dict[str, float]]) -> Any:
+    from rich.table import Table
+
+    table = Table("stage", "p50 ms", "p95 ms", "p99 ms", title="Latency")
+    for stage, values in latency_ms.items():
+        table.add_row(stage, *(f"{values[name]:.1f}" for name in ("p50", "p95", "p99")))
+    return table
+
+
+def _summary_lines(summary: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{summary['frames_with_hand']} of {summary['frames']} frames with a hand, "
+        f"{summary['bad_frames']} bad, {summary['unpaired']} without a partner, "
+        f"{summary['throughput_hz']} frames/s end to end"
+    ]
+    lines += [
+        f"bad frames: {count} x {text}" for text, count in summary["bad_frame_reasons"].items()
+    ]
+    lines += [f"note: {count} x {text}" for text, count in summary["notes"].items()]
+    if summary["accuracy"] is not None:
+        lines.append(_accuracy_line(summary["accuracy"]))
+    return lines
+
+
+def _accuracy_line(accuracy: dict[str, Any]) -> str:
+    names = ("mpjpe_mm", "root_relative_mpjpe_mm", "pa_mpjpe_mm", "surface_mm", "mpvpe_mm")
+    values = ", ".join(
+        f"{name} {accuracy[name]:.2f}" for name in names if accuracy[name] is not None
+    )
+    return (
+        f"accuracy over {accuracy['frames_scored']} hands ({accuracy['frames_missed']} missed): "
+        f"{values or 'nothing to score'}"
+    )

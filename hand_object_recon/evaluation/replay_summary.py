@@ -1,0 +1,94 @@
+"""What a replay did, counted and timed: the content of ``summary.json``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.evaluation.hand_accuracy import HandAccuracy
+from hand_object_recon.evaluation.machine import machine_description, version_table
+from hand_object_recon.pipeline.pipeline import FrameResult
+
+_PERCENTILES: Final = (50, 95, 99)
+READ_STAGE: Final = "read"
+
+
+@dataclass
+class ReplayTally:
+    """Counts and times of a replay while it runs."""
+
+    frames: int
+    unpaired_color: int
+    unpaired_depth: int
+    frames_done: int = 0
+    frames_with_hand: int = 0
+    wall_s: float = 0.0
+    method: str = ""
+    first_problem: str = "it holds no frame"
+    warnings: tuple[str, ...] = ()
+    bad_frames: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    stage_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, result: FrameResult, read_ms: float) -> None:
+        """Count a reconstructed frame."""
+        reconstruction = result.reconstruction
+        self.frames_done += 1
+        self.frames_with_hand += bool(reconstruction.hands)
+        self.method = reconstruction.method
+        self.notes.update(result.notes)
+        stages = {READ_STAGE: read_ms, **reconstruction.stage_ms}
+        for name, milliseconds in {**stages, "total": sum(stages.values())}.items():
+            self.stage_ms.setdefault(name, []).append(milliseconds)
+
+    def add_bad_frame(self, reason: str) -> None:
+        """Count a frame that could not be used."""
+        if not self.bad_frames:
+            self.first_problem = reason
+        self.bad_frames[reason] += 1
+
+    def as_dict(self) -> dict[str, object]:
+        """The counts and times as ``summary.json`` names them."""
+        return {
+            "frames": self.frames,
+            "frames_with_hand": self.frames_with_hand,
+            "unpaired": self.unpaired_color + self.unpaired_depth,
+            "unpaired_color": self.unpaired_color,
+            "unpaired_depth": self.unpaired_depth,
+            "bad_frames": sum(self.bad_frames.values()),
+            "bad_frame_reasons": dict(self.bad_frames),
+            "notes": dict(self.notes),
+            "warnings": list(self.warnings),
+            "method": self.method,
+            "throughput_hz": round(self.frames_done / self.wall_s, 2) if self.wall_s else None,
+            "latency_ms": {name: _percentiles(times) for name, times in self.stage_ms.items()},
+        }
+
+
+def write_summary(
+    path: Path, tally: ReplayTally, accuracy: HandAccuracy | None, config: PipelineConfig
+) -> dict[str, object]:
+    """Write and return the summary of a replay."""
+    summary = {
+        **tally.as_dict(),
+        "accuracy": accuracy.as_dict() if accuracy is not None else None,
+        "config": config.model_dump(mode="json"),
+        "versions": version_table(),
+        "hardware": machine_description(),
+    }
+    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _percentiles(milliseconds: list[float]) -> dict[str, float]:
+    values = np.percentile(milliseconds, _PERCENTILES)
+    return {
+        f"p{percent}": round(float(value), 2)
+        for percent, value in zip(_PERCENTILES, values, strict=True)
+    }
