@@ -100,6 +100,12 @@ class MediapipeHandsSettings(Section):
     min_tracking_confidence: float = setting(
         0.5, "Landmarks below this score start a new palm detection.", ge=0.0, le=1.0
     )
+    search_interval_frames: int = setting(
+        5,
+        "Frames between searches for a second hand while one is tracked; 1 searches in each.",
+        ge=1,
+        le=100,
+    )
     mirrored_input: bool = setting(
         False, "The camera image is mirrored like a selfie view, so sides are swapped."
     )
@@ -113,7 +119,7 @@ class RgbdFitSettings(Section):
         4, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
     )
     max_depth_points: int = setting(
-        400, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
+        500, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
     )
     shape_frames: int = setting(
         10, "Frames over which the hand's shape is estimated before it is held.", ge=1, le=1000

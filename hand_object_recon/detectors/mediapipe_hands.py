@@ -40,21 +40,39 @@ class MediapipeHandsDetector(Detector):
         super().__init__(config)
         self._settings = config.mediapipe_hands
         self._follower = BoxFollower(self._settings.follow_frames)
-        self._hands = self._new_graph()
+        self._open()
 
     def detect(self, frame: RgbdFrame) -> list[HandDetection]:
-        found = self._landmarks(frame.rgb)
-        return self._follower.complete(frame, without_repeats(found))
+        found = without_repeats(self._landmarks(frame.rgb))
+        self._last_count = len(found)
+        return self._follower.complete(frame, found)
 
     def reset(self) -> None:
-        self._hands.close()
-        self._hands = self._new_graph()
+        self.close()
+        self._open()
         self._follower.reset()
 
     def close(self) -> None:
-        self._hands.close()
+        self._one_hand.close()
+        self._all_hands.close()
 
-    def _new_graph(self) -> Any:
+    def _open(self) -> None:
+        """Two graphs, because one that has found fewer hands than it may looks for another palm
+        in every frame, which takes longer than following the hand it has."""
+        self._all_hands = self._new_graph(self.config.tracker.max_hands)
+        self._one_hand = self._new_graph(1)
+        self._last_count = 0
+        self._frames_since_search = 0
+
+    def _graph_for_next_frame(self) -> Any:
+        is_search_due = self._frames_since_search >= self._settings.search_interval_frames - 1
+        if self._last_count != 1 or is_search_due:
+            self._frames_since_search = 0
+            return self._all_hands
+        self._frames_since_search += 1
+        return self._one_hand
+
+    def _new_graph(self, max_hands: int) -> Any:
         # MediaPipe reports on stderr with every start; only its errors matter to a user.
         os.environ.setdefault("GLOG_minloglevel", "2")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -67,14 +85,14 @@ class MediapipeHandsDetector(Detector):
             ) from None
         return Hands(
             static_image_mode=False,
-            max_num_hands=self.config.tracker.max_hands,
+            max_num_hands=max_hands,
             model_complexity=self._settings.model_complexity,
             min_detection_confidence=self._settings.min_detection_confidence,
             min_tracking_confidence=self._settings.min_tracking_confidence,
         )
 
     def _landmarks(self, rgb: NDArray[np.uint8]) -> list[HandDetection]:
-        result = self._hands.process(rgb)
+        result = self._graph_for_next_frame().process(rgb)
         if not result.multi_hand_landmarks:
             return []
         size = np.array([rgb.shape[1], rgb.shape[0]], dtype=np.float32)

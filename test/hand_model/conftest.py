@@ -40,7 +40,9 @@ def closed_mesh() -> Callable[[np.ndarray, np.ndarray], trimesh.Trimesh]:
     """The mesh with a fan of triangles over its rim, wound as the faces beside the rim ask."""
 
     def close(vertices: np.ndarray, faces: np.ndarray) -> trimesh.Trimesh:
-        directed = [(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1))]
+        directed = [
+            (int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)
+        ]
         count = Counter(tuple(sorted(edge)) for edge in directed)
         rim = [edge for edge in directed if count[tuple(sorted(edge))] == 1]
         centre = vertices[sorted({a for a, _ in rim})].mean(axis=0)

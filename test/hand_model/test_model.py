@@ -154,9 +154,8 @@ def test_the_hand_is_as_long_as_the_mean_adult_hand(right: HandModel) -> None:
 def test_fingers_are_as_long_as_published_radiographs_say(right: HandModel) -> None:
     """Whole fingers, because the key-point convention divides them elsewhere; within 8 mm,
     which is about one standard deviation of the published sums."""
-    lengths = dict(
-        zip((KEYPOINT_NAMES[b] for _, b in BONES), bone_lengths(rest_keypoints_mm(right)))
-    )
+    ends = [KEYPOINT_NAMES[end] for _, end in BONES]
+    lengths = dict(zip(ends, bone_lengths(rest_keypoints_mm(right)), strict=True))
     for finger, published in PUBLISHED_FINGERS_MM.items():
         own = [
             length
@@ -189,7 +188,9 @@ def test_the_joint_axes_are_right_handed_and_the_last_runs_along_the_bone(
     right: HandModel,
 ) -> None:
     axes = right.joint_axes
-    np.testing.assert_allclose(axes @ axes.transpose(0, 2, 1), np.tile(np.eye(3), (15, 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(
+        axes @ axes.transpose(0, 2, 1), np.tile(np.eye(3), (15, 1, 1)), atol=1e-6
+    )
     np.testing.assert_allclose(np.linalg.det(axes), 1.0, atol=1e-6)
     joints = right.rest_joints_m
     for child in range(1, 16):

@@ -35,7 +35,7 @@ def some_state(pose_set: np.ndarray, seed: int) -> HandState:
     random = np.random.default_rng(seed)
     return HandState(
         orientation=Rotation.from_rotvec(random.normal(0.0, 1.0, 3)).as_matrix(),
-        wrist_m=random.normal(0.0, 0.1, 3) + (0.0, 0.0, 0.5),
+        wrist_m=random.normal(0.0, 0.1, 3) + np.array([0.0, 0.0, 0.5]),
         angles_rad=pose_set[random.integers(len(pose_set))].ravel(),
         shape=random.normal(size=10),
     )
@@ -195,9 +195,21 @@ def test_vertex_normals_of_a_sphere_point_away_from_its_centre() -> None:
 
 
 def test_normals_turn_with_the_hand(either: HandModel, pose_set: np.ndarray) -> None:
-    """Against normals of the posed mesh: within 10 degrees for nine vertices of ten."""
-    posed = posed_at(either, some_state(pose_set, 9))
-    length = np.linalg.norm(posed.normals, axis=1)
-    exact = vertex_normals(posed.vertices_m, either.faces)
-    cosine = np.sum(posed.normals * exact, axis=1) / length
-    assert np.mean(cosine > np.cos(np.radians(10.0))) > 0.9
+    """Against normals of the posed mesh: exact where the skin moves with one bone, and within
+    10 degrees for over four vertices of five where it bends."""
+    on_one_bone = either.weights.max(axis=1) > 0.999
+    bent = np.zeros(778, dtype=bool)
+    for face in either.faces:
+        bent[face] |= not (
+            on_one_bone[face].all() and len(set(either.weights[face].argmax(axis=1))) == 1
+        )
+    assert np.sum(~bent) > 100
+    for seed in range(9, 12):
+        posed = posed_at(either, some_state(pose_set, seed))
+        length = np.linalg.norm(posed.normals, axis=1)
+        cosine = np.sum(posed.normals * vertex_normals(posed.vertices_m, either.faces), axis=1)
+        angle_deg = np.degrees(np.arccos(np.clip(cosine / length, -1.0, 1.0)))
+        assert angle_deg[~bent].max() < 0.1
+        assert np.mean(angle_deg < 10.0) > 0.8
+        assert length.min() > 0.6
+        assert length.max() < 1.0 + 1e-5
