@@ -16,6 +16,7 @@ help:
 	@echo "make clean         remove the environments and what the program wrote"
 
 demo: $(VENV)/installed
+	@rm -rf out/demo
 	@$(VENV)/bin/hand-object-recon demo --out out/demo
 
 test: lint

@@ -26,6 +26,9 @@ class Detector(ABC):
     def detect(self, frame: RgbdFrame) -> list[HandDetection]:
         """Return every hand of ``frame``, the most certain first; an empty list if none."""
 
+    def warm_up(self) -> None:  # noqa: B027 - optional
+        """Do once what makes a first frame slow: load lazily, allocate, compile."""
+
     def reset(self) -> None:  # noqa: B027 - a detector without memory has nothing to forget
         """Forget earlier frames, as at the start of another recording."""
 

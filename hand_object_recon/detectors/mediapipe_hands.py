@@ -44,8 +44,14 @@ class MediapipeHandsDetector(Detector):
 
     def detect(self, frame: RgbdFrame) -> list[HandDetection]:
         found = without_repeats(self._landmarks(frame.rgb))
-        self._last_count = len(found)
-        return self._follower.complete(frame, found)
+        completed = self._follower.complete(frame, found)
+        self._last_count = len(completed)  # a hand that is followed is still to be found again
+        return completed
+
+    def warm_up(self) -> None:
+        blank = np.zeros((480, 640, 3), dtype=np.uint8)
+        for graph in (self._all_hands, self._one_hand):
+            graph.process(blank)
 
     def reset(self) -> None:
         self.close()
@@ -92,7 +98,7 @@ class MediapipeHandsDetector(Detector):
         )
 
     def _landmarks(self, rgb: NDArray[np.uint8]) -> list[HandDetection]:
-        result = self._graph_for_next_frame().process(rgb)
+        result = self._graph_for_next_frame().process(np.ascontiguousarray(rgb))
         if not result.multi_hand_landmarks:
             return []
         size = np.array([rgb.shape[1], rgb.shape[0]], dtype=np.float32)

@@ -77,6 +77,7 @@ def replay_recording(
         pipeline = build_pipeline(config)
         tally = ReplayTally(source.frame_count, source.unpaired_color, source.unpaired_depth)
         try:
+            pipeline.warm_up()
             kept = _run(source, pipeline, out, tally, events, keep=known_truth is not None)
         finally:
             pipeline.close()

@@ -95,7 +95,7 @@ class HandLayer(nn.Module):
 
         rotations, positions = self._chain(local, rest_joints)
         offsets = positions - (rotations @ rest_joints[..., None])[..., 0]
-        blended = (self.weights @ rotations.flatten(start_dim=2)).unflatten(2, (3, 3))
+        blended = (self.weights @ rotations.flatten(start_dim=2)).reshape(*rest.shape, 3)
         vertices = (blended @ rest[..., None])[..., 0] + self.weights @ offsets
         if translation_m is not None:
             vertices = vertices + translation_m[:, None]

@@ -54,6 +54,11 @@ class Pipeline:
         """The meshes the hands come in."""
         return self._reconstructor.topologies()
 
+    def warm_up(self) -> None:
+        """Do once what makes a first frame slow, so that no camera waits for it."""
+        self._detector.warm_up()
+        self._reconstructor.warm_up()
+
     def process(self, frame: RgbdFrame) -> FrameResult:
         """Reconstruct one frame; frames are to come in the order they were taken."""
         clock = StageClock()

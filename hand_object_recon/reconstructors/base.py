@@ -46,6 +46,9 @@ class Reconstructor(ABC):
     def topologies(self) -> tuple[HandTopology, ...]:
         """The mesh topologies the estimates name."""
 
+    def warm_up(self) -> None:  # noqa: B027 - optional
+        """Do once what makes a first frame slow: load lazily, allocate, compile."""
+
     def forget(self, track_id: int) -> None:  # noqa: B027 - optional
         """Drop what was remembered of a track that ended."""
 

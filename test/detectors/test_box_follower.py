@@ -38,7 +38,9 @@ class DrawnHand:
         """(21, 2): the wrist, then four points on each finger."""
         rows = [WRIST]
         for knuckle, tip in zip(KNUCKLES, TIPS, strict=True):
-            rows += [tuple(np.add(knuckle, t * np.subtract(tip, knuckle))) for t in (0, 0.4, 0.7, 1)]
+            rows += [
+                tuple(np.add(knuckle, t * np.subtract(tip, knuckle))) for t in (0, 0.4, 0.7, 1)
+            ]
         return np.float32((self.x, self.y) + self.scale * np.array(rows))
 
     def paint(self, depth_m: NDArray[np.float32]) -> None:
@@ -145,13 +147,21 @@ def test_detecting_the_hand_again_starts_the_count_anew() -> None:
         pytest.param([DrawnHand(280.0, 120.0)], WALL_DEPTH_M, id="one-elsewhere"),
     ],
 )
-def test_a_hand_that_is_gone_is_not_followed(
-    what_is_left: list[DrawnHand], wall_m: float
-) -> None:
+def test_a_hand_that_is_gone_is_not_followed(what_is_left: list[DrawnHand], wall_m: float) -> None:
     hand = DrawnHand(150.0, 120.0)
     follower = seen(hand)
     assert follower.complete(image_of(what_is_left, wall_m), []) == []
     assert follower.complete(image_of([hand]), []) == [], "a hand given up came back to life"
+
+
+def test_a_hand_that_shrinks_bit_by_bit_is_given_up() -> None:
+    follower = seen(DrawnHand(150.0, 120.0), max_frames=100)
+    counts = [
+        len(follower.complete(image_of([DrawnHand(150.0, 120.0, scale=scale)]), []))
+        for scale in np.arange(0.95, 0.35, -0.05)
+    ]
+    assert counts[:2] == [1, 1]
+    assert counts[-1] == 0
 
 
 def test_a_hand_leaving_the_image_is_given_up() -> None:
@@ -178,8 +188,7 @@ def test_two_missed_hands_are_both_followed() -> None:
     for number in range(1, 4):
         hands = [DrawnHand(80.0 + 6 * number, 120.0), DrawnHand(230.0, 120.0 - 6 * number)]
         followed = follower.complete(image_of(hands), [])
-        assert [distance_px(one, hand) < 3.0 for one, hand in zip(followed, hands, strict=True)]
-        assert len(followed) == 2
+        assert all(distance_px(one, hand) < 3.0 for one, hand in zip(followed, hands, strict=True))
 
 
 def test_a_hand_detected_again_is_there_once() -> None:

@@ -13,6 +13,7 @@ from hand_object_recon.geometry.rotations import (
     matrix_to_axis_angle,
     matrix_to_quaternion,
     quaternion_to_matrix,
+    rotation_and_left_jacobian,
     rotation_between,
 )
 
@@ -110,6 +111,20 @@ def test_the_left_jacobian_in_single_precision_is_that_in_double() -> None:
     vectors = unit_vectors(500, seed=10) * np.logspace(-7, 0.4, 500)[:, None]
     single = left_jacobian(vectors.astype(np.float32))
     np.testing.assert_allclose(single, left_jacobian(vectors), atol=1e-6)
+
+
+def test_rotation_and_left_jacobian_in_one_go_are_the_two_on_their_own() -> None:
+    vectors = unit_vectors(500, seed=15) * np.logspace(-8, 0.7, 500)[:, None]
+    vectors[0] = 0.0
+    rotation, jacobian = rotation_and_left_jacobian(vectors)
+    expected = Rotation.from_rotvec(vectors).as_matrix()
+    np.testing.assert_allclose(rotation, expected, atol=1e-9)
+    np.testing.assert_allclose(jacobian, left_jacobian(vectors), atol=1e-9)
+    # In single precision 1 - cos(angle) has few digits left below a hundredth of a radian.
+    rotation, jacobian = rotation_and_left_jacobian(vectors.astype(np.float32))
+    assert rotation.dtype == jacobian.dtype == np.float32
+    np.testing.assert_allclose(rotation, expected, atol=1e-6)
+    np.testing.assert_allclose(jacobian, left_jacobian(vectors), atol=1e-4)
 
 
 def test_the_rotation_between_two_vectors_is_the_smallest_that_does_it() -> None:

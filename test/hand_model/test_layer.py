@@ -154,6 +154,18 @@ def test_a_pose_is_the_mean_plus_its_leading_components(right: HandModel, count:
     np.testing.assert_allclose(back[:, count:], 0.0, atol=1e-5)
 
 
+def test_the_same_components_give_the_mirrored_pose_on_the_left(
+    right: HandModel, left: HandModel
+) -> None:
+    coefficients = torch.tensor(np.random.default_rng(11).normal(size=(3, 45)), dtype=torch.float32)
+    one, other = (
+        HandLayer(model).pose_from_components(torch.zeros(3, 3), coefficients)
+        for model in (right, left)
+    )
+    signs = torch.tensor([1.0, -1.0, -1.0]).repeat(16)
+    torch.testing.assert_close(other, one * signs)
+
+
 @pytest.mark.parametrize("shape", [(2, 45), (48,), (2, 16, 3), (2, 15, 6), (2, 16, 3, 3)])
 def test_a_pose_of_another_shape_is_refused_saying_what_fits(
     right: HandModel, shape: tuple[int, ...]

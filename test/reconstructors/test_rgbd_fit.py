@@ -106,14 +106,14 @@ def reconstructor() -> RgbdFitReconstructor:
     return RgbdFitReconstructor(PipelineConfig())
 
 
-def test_a_rendered_right_hand_is_found_within_five_millimetres(
+def test_a_rendered_right_hand_is_found_within_two_millimetres(
     reconstructor: RgbdFitReconstructor,
 ) -> None:
     right = shots(HandSide.RIGHT)
     assert len(right) == FRAMES
     errors = errors_mm([reconstruct(reconstructor, one) for one in right], right)
-    assert errors.mean() < 5.0
-    assert errors.max() < 8.0
+    assert errors.mean() < 2.0
+    assert errors.max() < 3.0
 
 
 def test_a_left_hand_is_fitted_as_well_as_a_right_one(
@@ -129,7 +129,7 @@ def test_a_left_hand_is_fitted_as_well_as_a_right_one(
         ).mean()
         for hand, one in zip(hands, mirrored, strict=True)
     ]
-    assert 1e3 * np.mean(gaps) < 6.0
+    assert 1e3 * np.mean(gaps) < 2.0
 
 
 def mirror(one: Shot) -> Shot:
@@ -169,7 +169,7 @@ def test_thirty_per_cent_holes_and_flying_pixels_hardly_change_the_result(
         depth[flying] = random.uniform(0.2, 0.9, np.count_nonzero(flying))
         spoilt.append(with_depth(one, depth))
     errors = errors_mm([reconstruct(reconstructor, one) for one in spoilt], spoilt)
-    assert errors.mean() < 6.5
+    assert errors.mean() < 2.5
 
 
 def test_a_table_just_behind_the_hand_does_not_pull_it(
@@ -181,7 +181,7 @@ def test_a_table_just_behind_the_hand_does_not_pull_it(
         depth = np.minimum(one.frame.depth_m, np.float32(farthest + 0.03))
         beside_table.append(with_depth(one, depth))
     errors = errors_mm([reconstruct(reconstructor, one) for one in beside_table], beside_table)
-    assert errors.mean() < 6.5
+    assert errors.mean() < 2.5
 
 
 def test_wrong_landmarks_of_one_finger_do_not_carry_the_others_away(
@@ -194,7 +194,7 @@ def test_wrong_landmarks_of_one_finger_do_not_carry_the_others_away(
     hand = reconstruct(reconstructor, one, replace(one.detection, keypoints_px=pixels))
     others = [joint for joint in range(21) if joint not in (6, 7, 8)]
     gaps = np.linalg.norm(hand.joints_m - one.truth.posed.joints_m, axis=1)
-    assert 1e3 * gaps[others].mean() < 7.0
+    assert 1e3 * gaps[others].mean() < 2.5
 
 
 def test_a_wrong_past_is_left_behind_when_the_image_shows_something_else() -> None:
@@ -224,7 +224,7 @@ def test_a_followed_box_without_keypoints_keeps_the_hand(
         two.detection, keypoints_px=None, relative_keypoints_m=None, is_followed=True
     )
     errors = errors_mm([reconstruct(reconstructor, two, followed)], [two])
-    assert errors[0] < 12.0
+    assert errors[0] < 4.0
 
 
 def test_a_followed_box_of_a_hand_never_seen_before_gives_nothing(

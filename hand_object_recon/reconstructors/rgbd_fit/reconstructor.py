@@ -9,9 +9,15 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
-from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology, TrackedHand
+from hand_object_recon.core.hands import (
+    SHAPE_LENGTH,
+    HandEstimate,
+    HandSide,
+    HandTopology,
+    TrackedHand,
+)
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.geometry.projection import project
@@ -78,6 +84,15 @@ class RgbdFitReconstructor(Reconstructor):
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
         estimates = [self._reconstruct_one(frame, hand) for hand in hands]
         return ReconstructorOutput(hands=tuple(one for one in estimates if one is not None))
+
+    def warm_up(self) -> None:
+        camera = CameraIntrinsics(width=640, height=480, fx=600.0, fy=600.0, cx=320.0, cy=240.0)
+        for fitter in self._fitters.values():
+            in_view = HandState(
+                np.eye(3), np.array([0.1, 0.0, 0.5]), fitter.prior.mean_rad, np.zeros(SHAPE_LENGTH)
+            )
+            landmarks = fitter.shaped(in_view.shape).pose(in_view).attached(fitter.landmarks)
+            fitter.fit(in_view, HandObservation(project(landmarks, camera), camera, None), 1)
 
     def topologies(self) -> tuple[HandTopology, ...]:
         return tuple(fitter.model.topology for fitter in self._fitters.values())
