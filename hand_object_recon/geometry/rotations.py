@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 
 _SMALL_ANGLE_RAD = 1e-6
+_SMALL_SQUARED_ANGLE = 1e-6
 
 
 def cross_matrix(vectors: FloatArray) -> FloatArray:
@@ -31,29 +32,14 @@ def axis_angle_to_matrix(rotation_rad: FloatArray) -> FloatArray:
     return identity + first * cross + second * (cross @ cross)
 
 
-def left_jacobian(rotation_rad: FloatArray) -> FloatArray:
-    """(..., 3, 3) left Jacobian of SO(3) at an axis-angle vector.
+def rotation_and_left_jacobian(rotation_rad: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of (N, 3) axis-angle vectors, (N, 3, 3) rotations and left Jacobians of SO(3).
 
     ``exp(w + dw) = exp(J(w) dw) exp(w)`` to first order (Sola et al., "A micro Lie theory",
     equation 145).
     """
-    angle, _, second = _rodrigues_factors(rotation_rad)
-    cross = cross_matrix(rotation_rad)
-    squared = angle * angle
-    third = np.where(
-        angle < 1e-3,
-        1.0 / 6.0 - squared / 120.0,
-        (angle - np.sin(angle)) / np.maximum(squared * angle, 1e-12),
-    )
-    identity = np.eye(3, dtype=rotation_rad.dtype)
-    jacobian: FloatArray = identity + second * cross + third * (cross @ cross)
-    return jacobian
-
-
-def rotation_and_left_jacobian(rotation_rad: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``axis_angle_to_matrix`` and ``left_jacobian`` of (N, 3) vectors, in one go."""
     squared = np.einsum("nc,nc->n", rotation_rad, rotation_rad)
-    squared = np.maximum(squared, _SMALL_ANGLE_RAD)[:, None, None]
+    squared = np.maximum(squared, _SMALL_SQUARED_ANGLE)[:, None, None]
     angle = np.sqrt(squared)
     sine = np.sin(angle)
     first = sine / angle

@@ -98,7 +98,7 @@ class ShapedHand:
         self.vertices_m = model.v_template + model.shapedirs @ self.shape
         self.joints_m = model.rest_joints_m + model.joint_shapedirs @ self.shape
         self.posedirs = model.posedirs.reshape(-1, model.posedirs.shape[-1])
-        self.normals = vertex_normals(self.vertices_m, model.faces)
+        self.normals = vertex_normals(self.vertices_m, model)
         by_finger = model.weights[:, 1:].reshape(-1, 5, 3)
         self.main_finger = by_finger.sum(axis=2).argmax(axis=1)
         self.finger_weights = by_finger[np.arange(len(by_finger)), self.main_finger]
@@ -262,15 +262,12 @@ class PosedLinearHand:
         return np.asarray(own + carried.reshape(-1, 3, SHAPE_COUNT))
 
 
-def vertex_normals(vertices_m: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
-    """(V, 3) unit normals of a mesh, the faces around a vertex weighted by area."""
-    first, second, third = (vertices_m[faces[:, corner]] for corner in range(3))
-    areas = _cross(second - first, third - first)
-    normals = np.zeros_like(vertices_m)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], areas)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(normals / np.maximum(length, 1e-12))
+def vertex_normals(vertices_m: FloatArray, model: HandModel) -> FloatArray:
+    """(778, 3) unit normals of the model's mesh, the faces around a vertex weighted by area."""
+    first, second, third = (vertices_m[model.faces[:, corner]] for corner in range(3))
+    normals = model.vertex_faces @ _cross(second - first, third - first)
+    length = np.sqrt(np.einsum("vc,vc->v", normals, normals))
+    return np.asarray(normals / np.maximum(length, 1e-12)[:, None])
 
 
 def _cross(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
 
 _FARTHEST_SHARE: Final = 1.0  # of a box's size between the centres of one hand in two frames
 _OTHER_SIDE_COST: Final = 0.4
+_FARTHEST_COST: Final = _FARTHEST_SHARE + _OTHER_SIDE_COST
 
 
 @dataclass(eq=False)
@@ -48,7 +49,10 @@ class Tracker:
         self.ended: tuple[int, ...] = ()
 
     def update(self, frame: RgbdFrame, detections: Sequence[HandDetection]) -> list[TrackedHand]:
-        """Tracked hands of a frame, at most as many as the settings allow, in id order."""
+        """Tracked hands of a frame in id order, at most as many as the settings allow.
+
+        Of more detections than that, the first are taken: detectors give the surest first.
+        """
         pairs = self._assign(detections)
         tracked = [
             self._continue(track, detections[index], frame) for track, index in pairs.items()
@@ -69,12 +73,11 @@ class Tracker:
         if not self._tracks or not detections:
             return {}
         cost = np.array([[_mismatch(track, one) for one in detections] for track in self._tracks])
-        pairs = zip(*linear_sum_assignment(cost), strict=True)
-        return {
-            self._tracks[row]: int(column)
-            for row, column in pairs
-            if cost[row, column] < _FARTHEST_SHARE + _OTHER_SIDE_COST
-        }
+        # Capped, so that how far a hopeless pair is apart does not decide who gets the others.
+        pairs = zip(*linear_sum_assignment(np.minimum(cost, _FARTHEST_COST)), strict=True)
+        near = [(row, int(column)) for row, column in pairs if cost[row, column] < _FARTHEST_COST]
+        surest = sorted(near, key=lambda pair: pair[1])[: self._settings.max_hands]
+        return {self._tracks[row]: column for row, column in surest}
 
     def _continue(self, track: _Track, detection: HandDetection, frame: RgbdFrame) -> TrackedHand:
         was_lost = track.lost_frames > 0

@@ -71,7 +71,7 @@ def a_frame(depth_m: float = 0.5) -> RgbdFrame:
 def points_around(x: float, y: float) -> Any:
     """(21, 3) in MediaPipe's unit square, within 0.1 of (x, y)."""
     spread = np.random.default_rng(5).uniform(-0.1, 0.1, (21, 3))
-    return spread + (x, y, 0.0)
+    return spread + np.array([x, y, 0.0])
 
 
 def configured(**settings: Any) -> PipelineConfig:
@@ -82,7 +82,9 @@ def test_a_missing_mediapipe_is_an_error_that_names_the_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, HANDS_MODULE, None)
-    with pytest.raises(DependencyError, match="mediapipe_hands.*pip install .*mediapipe==") as info:
+    with pytest.raises(
+        DependencyError, match=r"mediapipe_hands.*pip install .*mediapipe=="
+    ) as info:
         MediapipeHandsDetector(PipelineConfig())
     assert "another detector" in str(info.value)
 
@@ -130,8 +132,8 @@ def test_a_hand_reported_twice_is_one_detection(stand_in: type[StandIn]) -> None
     stand_in.answers.append(
         [(points, "Right", 0.6), (other, "Left", 0.8), (points + 0.01, "Left", 0.9)]
     )
-    found = MediapipeHandsDetector(PipelineConfig()).detect(a_frame())
-    assert [one.score for one in found] == [0.9, 0.8]
+    detector = MediapipeHandsDetector(configured(tracker={"max_hands": 3}))
+    assert [one.score for one in detector.detect(a_frame())] == [0.9, 0.8]
 
 
 def test_a_missed_hand_is_followed_for_as_many_frames_as_configured(

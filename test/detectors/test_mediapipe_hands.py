@@ -220,7 +220,7 @@ def test_the_hand_of_a_real_recording_is_found_in_every_frame(
 
 def hand_at(x: float, score: float, *, has_keypoints: bool = True) -> HandDetection:
     """A 90-pixel hand whose leftmost keypoint is at ``x``."""
-    keypoints = np.random.default_rng(4).uniform(0.0, 90.0, (21, 2)) + (x, 100.0)
+    keypoints = np.random.default_rng(4).uniform((x, 100.0), (x + 90.0, 190.0), (21, 2))
     box = BoundingBox(x, 100.0, x + 90.0, 190.0)
     return HandDetection(
         HandSide.RIGHT, score, box, np.float32(keypoints) if has_keypoints else None

@@ -47,7 +47,7 @@ _LIMIT_SIGMA_RAD: Final = 0.05
 _STUB_BEYOND_WRIST_M: Final = 0.008
 _FIRST_DAMPING: Final = 1e-2
 _LEAST_DAMPING: Final = 1e-4
-_CONVERGED: Final = 1e-3  # relative gain of a step
+_CONVERGED: Final = 5e-3  # relative gain of a step
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -62,6 +63,11 @@ class HandPoints:
     mask: NDArray[np.uint8]
     outline: Outline
     origin_px: tuple[int, int]
+
+    @cached_property
+    def middle_m(self) -> FloatArray:
+        """(3,) mean of the points."""
+        return np.asarray(self.points_m.mean(axis=0))
 
 
 def hand_points(

@@ -234,12 +234,17 @@ def _geman_mcclure(squared: FloatArray, reach: float) -> tuple[FloatArray, Float
 def _nearest(
     points: HandPoints, vertices_m: FloatArray, normals: FloatArray, settings: SurfaceSettings
 ) -> NDArray[np.intp]:
-    """For each depth point the vertex closest in position and, scaled, in normal."""
+    """For each depth point the vertex closest in position and, scaled, in normal.
+
+    |a - b|^2 less the |a|^2 that all candidates share is one matrix product: (a, 1) . (-2b, b^2).
+    """
     reach = np.float32(settings.normal_reach_m)
-    centre = vertices_m.mean(axis=0)
-    source = np.concatenate([points.points_m - centre, reach * points.normals], axis=1)
-    target = np.concatenate([vertices_m - centre, reach * normals], axis=1)
-    target = target.astype(np.float32)
-    score = source.astype(np.float32) @ (-2.0 * target.T)
-    score += np.einsum("vc,vc->v", target, target)
-    return np.asarray(score.argmin(axis=1))
+    target = np.empty((len(vertices_m), 7), dtype=np.float32)
+    target[:, :3] = vertices_m - points.middle_m
+    target[:, 3:6] = reach * normals
+    target[:, 6] = np.einsum("vc,vc->v", target[:, :6], target[:, :6])
+    target[:, :6] *= -2.0
+    source = np.ones((len(points.points_m), 7), dtype=np.float32)
+    source[:, :3] = points.points_m - points.middle_m
+    source[:, 3:6] = reach * points.normals
+    return np.asarray((source @ target.T).argmin(axis=1))

@@ -1,0 +1,235 @@
+"""Hands are put where the depth camera saw them, and what is left over is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandSide
+from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.pipeline.placement import MetricPlacement
+
+TOPOLOGIES = tuple(load_hand_model("open_hand", side).topology for side in HandSide)
+PLACES_M = [(0.0, 0.05, 0.45), (-0.1, 0.08, 0.6), (0.12, -0.02, 0.8)]
+
+MakeHand = Callable[..., HandEstimate]
+MakeFrame = Callable[..., RgbdFrame]
+
+
+def painted_depth_m(
+    hand: HandEstimate, camera: CameraIntrinsics, background_m: float = 0.95
+) -> NDArray[np.float32]:
+    """The depth image of a mesh in front of a wall."""
+    nearness = _painted(hand.vertices_m.astype(np.float64).tobytes(), hand.topology, camera)
+    return np.float32(np.where(nearness > 0, 1.0 / np.maximum(nearness, 1e-3), background_m))
+
+
+@lru_cache(maxsize=4)
+def _painted(vertices: bytes, topology: str, camera: CameraIntrinsics) -> NDArray[np.float64]:
+    """1/z of the nearest triangle, which is linear in the image; 0 where there is none."""
+    inverse = np.zeros((camera.height, camera.width))
+    x, y, z = np.frombuffer(vertices).reshape(-1, 3).T
+    pixels = np.stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy], axis=1)
+    for face in next(one.faces for one in TOPOLOGIES if one.name == topology):
+        (ax, ay), (bx, by), (cx, cy) = pixels[face]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-9:
+            continue
+        columns = np.arange(max(0, np.ceil(min(ax, bx, cx))), min(camera.width, max(ax, bx, cx)))
+        rows = np.arange(max(0, np.ceil(min(ay, by, cy))), min(camera.height, max(ay, by, cy)))
+        u, v = np.meshgrid(columns, rows)
+        second = ((u - ax) * (cy - ay) - (v - ay) * (cx - ax)) / area
+        third = ((bx - ax) * (v - ay) - (by - ay) * (u - ax)) / area
+        value = np.stack([1 - second - third, second, third], axis=-1) @ (1.0 / z[face])
+        inside = (second >= 0) & (third >= 0) & (second + third <= 1)
+        index = v[inside].astype(int), u[inside].astype(int)
+        inverse[index] = np.maximum(inverse[index], value[inside])
+    return inverse
+
+
+def detection_of(hand: HandEstimate, camera: CameraIntrinsics, noise_px: float = 0.0) -> Any:
+    x, y, z = hand.joints_m.astype(np.float64).T
+    keypoints = np.stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy], axis=1)
+    keypoints += np.random.default_rng(6).normal(0.0, 1.0, keypoints.shape) * noise_px
+    box = BoundingBox.around(keypoints, 0.1)
+    return HandDetection(hand.side, 0.9, box, keypoints_px=np.float32(keypoints))
+
+
+def root_relative(hand: HandEstimate) -> HandEstimate:
+    return hand.moved(-hand.joints_m[WRIST])
+
+
+def away_m(placed: HandEstimate | None, true: HandEstimate) -> float:
+    """Farthest of all joints and vertices from where they are."""
+    assert placed is not None
+    both = zip((placed.joints_m, placed.vertices_m), (true.joints_m, true.vertices_m), strict=True)
+    return float(max(np.linalg.norm(one - other, axis=1).max() for one, other in both))
+
+
+@pytest.mark.parametrize("at_m", PLACES_M)
+@pytest.mark.parametrize("side", list(HandSide))
+def test_a_root_relative_hand_comes_back_within_two_millimetres(
+    make_hand: MakeHand,
+    make_frame: MakeFrame,
+    camera: CameraIntrinsics,
+    side: HandSide,
+    at_m: tuple[float, float, float],
+) -> None:
+    pose = make_hand().pose_rad.copy()
+    if side is HandSide.LEFT:  # the mirror image of the right hand in x
+        pose = np.float32(pose.reshape(16, 3) * (1, -1, -1)).ravel()
+    true = make_hand(at_m, side=side, pose_rad=pose)
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    placed = placement.place(frame, root_relative(true), detection_of(true, camera))
+    assert away_m(placed, true) < 0.002
+    assert placed is not None
+    np.testing.assert_allclose(placed.wrist_pose[:3, 3], true.wrist_pose[:3, 3], atol=0.002)
+    np.testing.assert_array_equal(placed.wrist_pose[:3, :3], true.wrist_pose[:3, :3])
+    assert placed.placement_residual_m < 0.001
+
+
+@pytest.mark.parametrize("background_m", [0.95, np.nan])
+def test_noisy_keypoints_move_a_hand_by_a_few_millimetres_only(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics, background_m: float
+) -> None:
+    true = make_hand((0.0, 0.05, 0.5))
+    frame = make_frame(depth_m=painted_depth_m(true, camera, background_m))
+    detection = detection_of(true, camera, noise_px=4.0)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    placed = placement.place(frame, root_relative(true), detection)
+    assert away_m(placed, true) < 0.004
+    by_keypoints_alone_px = np.abs(
+        np.asarray(detection.keypoints_px) - detection_of(true, camera).keypoints_px
+    )
+    assert by_keypoints_alone_px.mean() > 2.0
+
+
+def test_where_the_root_relative_hand_starts_from_does_not_matter(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    detection = detection_of(true, camera)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    for start_m in ((0.0, 0.0, 0.0), (0.3, -0.2, 0.1), (0.0, 0.0, -2.0)):
+        moved = root_relative(true).moved(np.array(start_m))
+        assert away_m(placement.place(frame, moved, detection), true) < 0.002
+
+
+def test_half_a_hand_with_depth_is_placed_by_that_half(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    depth_m = painted_depth_m(true, camera)
+    depth_m[: camera.height // 2] = np.nan
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    placed = placement.place(
+        make_frame(depth_m=depth_m), root_relative(true), detection_of(true, camera)
+    )
+    assert away_m(placed, true) < 0.003
+
+
+@pytest.mark.parametrize("offset_m", [0.0, 0.007, -0.012])
+def test_the_residual_of_a_metric_hand_is_how_far_the_depth_is_off(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics, offset_m: float
+) -> None:
+    hand = make_hand()
+    depth_m = painted_depth_m(hand, camera, np.nan) + np.float32(offset_m)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=True)
+    placed = placement.place(make_frame(depth_m=depth_m), hand, detection_of(hand, camera))
+    assert placed is not None
+    assert placed.placement_residual_m == pytest.approx(abs(offset_m), abs=5e-4)
+
+
+def test_a_metric_hand_is_not_moved(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    hand = make_hand()
+    depth_m = painted_depth_m(hand, camera) + np.float32(0.03)
+    detection = detection_of(hand.moved(np.array([0.05, 0.0, 0.1])), camera)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=True)
+    placed = placement.place(make_frame(depth_m=depth_m), hand, detection)
+    assert placed is not None
+    np.testing.assert_array_equal(placed.joints_m, hand.joints_m)
+    np.testing.assert_array_equal(placed.vertices_m, hand.vertices_m)
+    np.testing.assert_array_equal(placed.wrist_pose, hand.wrist_pose)
+
+
+def test_a_metric_hand_without_keypoints_has_its_residual_all_the_same(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    hand = make_hand()
+    depth_m = painted_depth_m(hand, camera) + np.float32(0.007)
+    followed = replace(detection_of(hand, camera), keypoints_px=None, is_followed=True)
+    placed = MetricPlacement(TOPOLOGIES, is_metric=True).place(
+        make_frame(depth_m=depth_m), hand, followed
+    )
+    assert placed is not None
+    assert placed.placement_residual_m == pytest.approx(0.007, abs=5e-4)
+
+
+@pytest.mark.parametrize("depth_m", [np.nan, 1.5])
+def test_without_depth_on_the_hand_the_residual_is_not_a_number(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics, depth_m: float
+) -> None:
+    hand = make_hand()
+    placed = MetricPlacement(TOPOLOGIES, is_metric=True).place(
+        make_frame(depth_m=depth_m), hand, detection_of(hand, camera)
+    )
+    assert placed is not None
+    assert np.isnan(placed.placement_residual_m)
+    np.testing.assert_array_equal(placed.joints_m, hand.joints_m)
+
+
+def test_a_hand_outside_the_image_has_no_residual(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    inside = make_hand()
+    hand = inside.moved(np.array([2.0, 0.0, 0.0]))
+    placed = MetricPlacement(TOPOLOGIES, is_metric=True).place(
+        make_frame(depth_m=0.5), hand, detection_of(inside, camera)
+    )
+    assert placed is not None
+    assert np.isnan(placed.placement_residual_m)
+
+
+def test_a_background_far_behind_does_not_count_in_the_residual(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    hand = make_hand()
+    depth_m = painted_depth_m(hand, camera) + np.float32(0.007)
+    mid_row = round(camera.fy * float((hand.joints_m[9] / hand.joints_m[9, 2])[1]) + camera.cy)
+    depth_m[:mid_row] = 0.95  # every finger shows the background
+    placed = MetricPlacement(TOPOLOGIES, is_metric=True).place(
+        make_frame(depth_m=depth_m), hand, detection_of(hand, camera)
+    )
+    assert placed is not None
+    assert placed.placement_residual_m == pytest.approx(0.007, abs=5e-4)
+
+
+def test_a_root_relative_hand_without_depth_is_not_placed(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    frame = make_frame(depth_m=np.nan)
+    assert placement.place(frame, root_relative(true), detection_of(true, camera)) is None
+
+
+def test_a_root_relative_hand_without_keypoints_is_not_placed(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    detection = replace(detection_of(true, camera), keypoints_px=None)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    assert placement.place(frame, root_relative(true), detection) is None
