@@ -106,9 +106,12 @@ class HandModel:
     def vertex_faces(self) -> csr_matrix:
         """(778, 1538) sparse: 1 where the row's vertex is a corner of the column's face."""
         corners, faces = self.faces.size, len(self.faces)
-        entries = np.ones(corners, dtype=np.float32), (
-            self.faces.ravel(),
-            np.repeat(np.arange(faces), 3),
+        entries = (
+            np.ones(corners, dtype=np.float32),
+            (
+                self.faces.ravel(),
+                np.repeat(np.arange(faces), 3),
+            ),
         )
         return csr_matrix(entries, shape=(len(self.v_template), faces))
 

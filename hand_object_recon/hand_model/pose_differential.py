@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,18 @@ class AttachedPoints:
             rest = rest + np.float32(offsets_m * np.array([mirror, 1.0, 1.0]))
         return cls(rest, shapedirs[_KEYPOINT_ORDER], joints[_KEYPOINT_ORDER])
 
+    @cached_property
+    def finger(self) -> IndexArray:
+        """(K,) number of the finger each point moves with; any for points of the wrist."""
+        return np.asarray(np.maximum(self.joints - 1, 0) // 3)
+
+    @cached_property
+    def moved_by(self) -> FloatArray:
+        """(K, 3) 1 for each of the finger's joints that the point moves with, else 0."""
+        level = np.maximum(self.joints - 1, 0) % 3
+        is_moved = (np.arange(3) <= level[:, None]) & (self.joints > 0)[:, None]
+        return is_moved.astype(np.float32)
+
 
 class ShapedHand:
     """A hand model at one shape, with all that does not depend on the pose worked out."""
@@ -162,78 +174,88 @@ class PosedLinearHand:
         """(778, 3) rest normals turned with their vertices; shorter where skin bends (0.7)."""
         return np.asarray(np.einsum("vab,vb->va", self.blended, self.shaped.normals))
 
-    def vertex_rows(
-        self, vertices: IndexArray, directions: FloatArray, *, with_shape: bool
-    ) -> FloatArray:
-        """(N, P) derivative of ``directions[i] . vertex i`` for N vertices, (N, 3) directions."""
-        finger = self.shaped.main_finger[vertices]
-        weights = self.shaped.finger_weights[vertices]
-        rotations = self.rotations[1:].reshape(5, 9, 3)[finger]
-        placed = (rotations @ self.corrected_m[vertices, :, None]).reshape(-1, 3, 3)
-        placed += self.offsets_m[1:].reshape(5, 3, 3)[finger]
-        rows = self._rows(
-            self.vertices_m[vertices],
-            finger,
-            _carried(weights[..., None] * placed),
-            _carried(weights),
-            directions,
-        )
-        if not with_shape:
-            return rows
-        by_shape = np.einsum("nc,ncs->ns", directions, self._vertex_shape_jacobian(vertices))
-        return np.concatenate([rows, by_shape], axis=1)
-
     def attached(self, points: AttachedPoints) -> FloatArray:
         """(K, 3) where points fixed to single joints are."""
         rest = points.rest_m + points.shapedirs @ self.shaped.shape
         turned = self.rotations[points.joints] @ rest[..., None]
         return np.asarray(turned[..., 0] + self.offsets_m[points.joints])
 
+    def vertex_rows(
+        self, vertices: IndexArray, directions: FloatArray, *, with_shape: bool
+    ) -> FloatArray:
+        """(N, P) derivative of ``directions[i] . vertex i`` for N vertices, (N, 3) directions."""
+        rows = self._rows(self._moving_vertices(vertices), directions)
+        if not with_shape:
+            return rows
+        by_shape = np.einsum("nc,ncs->ns", directions, self._vertex_shape_jacobian(vertices))
+        return np.concatenate([rows, by_shape], axis=1)
+
     def attached_rows(
         self, points: AttachedPoints, directions: FloatArray, *, with_shape: bool
     ) -> FloatArray:
         """(D, K, P) derivative of ``directions[d, k] . point k`` for (D, K, 3) directions."""
-        count, repeats = len(points.joints), len(directions)
-        positions = self.attached(points)
-        finger, level = np.divmod(np.maximum(points.joints - 1, 0), 3)
-        moved_by = np.float32(np.arange(3) <= level[:, None]) * (points.joints > 0)[:, None]
-        rows = self._rows(
-            np.tile(positions, (repeats, 1)),
-            np.tile(finger, repeats),
-            np.tile(moved_by[..., None] * positions[:, None], (repeats, 1, 1)),
-            np.tile(moved_by, (repeats, 1)),
-            directions.reshape(-1, 3),
-        ).reshape(repeats, count, -1)
+        moving = self._moving_attached(points)
+        rows = np.stack([self._rows(moving, along) for along in directions])
         if not with_shape:
             return rows
-        rest = points.shapedirs - self.shaped.model.joint_shapedirs[points.joints]
-        moved = self._joint_shape_jacobian[points.joints] + self.rotations[points.joints] @ rest
-        return np.concatenate([rows, np.einsum("dkc,kcs->dks", directions, moved)], axis=2)
+        by_shape = np.einsum("dkc,kcs->dks", directions, self._attached_shape_jacobian(points))
+        return np.concatenate([rows, by_shape], axis=2)
 
-    def _rows(
+    def rows(
         self,
-        points_m: FloatArray,
-        finger: IndexArray,
-        carried_m: FloatArray,
-        carried_weights: FloatArray,
-        directions: FloatArray,
+        points: AttachedPoints,
+        point_directions: FloatArray,
+        vertices: IndexArray,
+        vertex_directions: FloatArray,
     ) -> FloatArray:
-        """Rows of points that move with the wrist and the three joints of one finger each.
+        """(D * K + N, 51): ``attached_rows`` and then ``vertex_rows`` in one go, shape held."""
+        repeats = len(point_directions)
+        moving = zip(
+            *([self._moving_attached(points)] * repeats),
+            self._moving_vertices(vertices),
+            strict=True,
+        )
+        joined = _Moving(*(np.concatenate(parts) for parts in moving))
+        return self._rows(
+            joined, np.concatenate([point_directions.reshape(-1, 3), vertex_directions])
+        )
 
-        ``carried_m`` (N, 3, 3) and ``carried_weights`` (N, 3) sum what each of the three joints
-        and those beyond it contribute to the point. Turning a joint by a small d moves the
-        point by d x arm, with arm = carried - weight * joint, and so by d . (arm x n) along n.
+    def _moving_vertices(self, vertices: IndexArray) -> _Moving:
+        finger = self.shaped.main_finger[vertices]
+        weights = self.shaped.finger_weights[vertices]
+        rotations = self.rotations[1:].reshape(5, 9, 3)[finger]
+        placed = (rotations @ self.corrected_m[vertices, :, None]).reshape(-1, 3, 3)
+        placed += self.offsets_m[1:].reshape(5, 3, 3)[finger]
+        return _Moving(
+            self.vertices_m[vertices],
+            finger,
+            _carried(weights[..., None] * placed),
+            _carried(weights),
+        )
+
+    def _moving_attached(self, points: AttachedPoints) -> _Moving:
+        positions = self.attached(points)
+        carried = points.moved_by[..., None] * positions[:, None]
+        return _Moving(positions, points.finger, carried, points.moved_by)
+
+    def _rows(self, moving: _Moving, directions: FloatArray) -> FloatArray:
+        """(N, 51) derivative of the points' motion along (N, 3) directions.
+
+        Turning a joint by a small d moves a point by d x arm, with arm = carried - weight *
+        joint, and so by d . (arm x n) along n.
         """
-        count = len(points_m)
-        joints = self.positions_m[1:].reshape(5, 3, 3)[finger]
-        arms = carried_m - carried_weights[..., None] * joints
+        count = len(directions)
+        joints = self.positions_m[1:].reshape(5, 3, 3)[moving.finger]
+        arms = moving.carried_m - moving.carried_weights[..., None] * joints
         turning = _cross(arms, directions[:, None])
-        angles_to_camera = self._angles_to_camera.reshape(5, 3, 3, 3)[finger]
+        angles_to_camera = self._angles_to_camera.reshape(5, 3, 3, 3)[moving.finger]
         rows = np.empty((count, POSE_PARAMETERS), dtype=np.float32)
-        rows[:, :3] = _cross(points_m - self.positions_m[0], directions)
+        rows[:, :3] = _cross(moving.points_m - self.positions_m[0], directions)
         rows[:, 3:6] = directions
         by_angle = np.zeros((count, 5, 9), dtype=np.float32)
-        by_angle[np.arange(count), finger] = (turning[:, :, None] @ angles_to_camera).reshape(-1, 9)
+        by_angle[np.arange(count), moving.finger] = (
+            turning[:, :, None] @ angles_to_camera
+        ).reshape(-1, 9)
         rows[:, 6:] = by_angle.reshape(count, 45)
         return rows
 
@@ -253,6 +275,12 @@ class PosedLinearHand:
             moved[joint] = moved[parent] + self.rotations[parent] @ (rest[joint] - rest[parent])
         return moved
 
+    def _attached_shape_jacobian(self, points: AttachedPoints) -> FloatArray:
+        """(K, 3, 10) attached points by shape."""
+        rest = points.shapedirs - self.shaped.model.joint_shapedirs[points.joints]
+        moved = self.rotations[points.joints] @ rest
+        return np.asarray(self._joint_shape_jacobian[points.joints] + moved)
+
     def _vertex_shape_jacobian(self, vertices: IndexArray) -> FloatArray:
         """(N, 3, 10) vertices by shape."""
         model = self.shaped.model
@@ -260,6 +288,19 @@ class PosedLinearHand:
         carried = model.weights[vertices] @ offsets.reshape(JOINT_COUNT, -1)
         own = self.blended[vertices] @ model.shapedirs[vertices]
         return np.asarray(own + carried.reshape(-1, 3, SHAPE_COUNT))
+
+
+class _Moving(NamedTuple):
+    """Points that move with the wrist and the three joints of one finger each.
+
+    points_m (N, 3), finger (N,); carried_m (N, 3, 3) and carried_weights (N, 3) sum what each of
+    the three joints and those beyond it contribute to the point.
+    """
+
+    points_m: FloatArray
+    finger: IndexArray
+    carried_m: FloatArray
+    carried_weights: FloatArray
 
 
 def vertex_normals(vertices_m: FloatArray, model: HandModel) -> FloatArray:

@@ -111,6 +111,8 @@ class Pipeline:
         self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
     ) -> tuple[HandEstimate, ...]:
         new = {hand.track_id for hand in tracked if hand.is_new}
+        for track_id in new - {hand.track_id for hand in hands}:
+            self._smoother.forget(track_id)  # its first estimate is yet to come
         return tuple(
             self._smoother.smooth(hand, frame.stamp_ns, is_new=hand.track_id in new)
             for hand in hands

@@ -23,6 +23,7 @@ from hand_object_recon.hand_model.pose_differential import (
 from hand_object_recon.reconstructors.rgbd_fit.hand_points import HandPoints
 from hand_object_recon.reconstructors.rgbd_fit.landmarks import LandmarkPlacement
 from hand_object_recon.reconstructors.rgbd_fit.residuals import (
+    NO_PULLS,
     ImagePlacement,
     LandmarkPulls,
     PosePrior,
@@ -152,7 +153,7 @@ class HandFitter:
         """Inverse kinematics: bring the landmarks to (21, 3) targets, shape held."""
 
         def pulls(hand: PosedLinearHand) -> Pulls:
-            return target_pulls(hand, self.landmarks, targets_m, sigma_m), []
+            return target_pulls(hand, self.landmarks, targets_m, sigma_m), [NO_PULLS]
 
         problem = self._linearise(self.shaped(start.shape), start, pulls, None)
         return self._minimise(problem, pulls, iterations, None)
@@ -163,7 +164,7 @@ class HandFitter:
             hand, self.landmarks, observation.keypoints_px, self._landmark_sigma_m, camera
         )
         if points is None:
-            return landmark, []
+            return landmark, [NO_PULLS]
         placement = ImagePlacement(hand, self._is_hand, points, camera)
         return landmark, [
             surface_pulls(hand, self._is_hand, points, _SURFACE),
@@ -208,18 +209,20 @@ class HandFitter:
     ) -> LinearProblem:
         hand = shaped.pose(state)
         landmark, vertex = pulls(hand)
-        with_shape = belief is not None
-        parameters = ALL_PARAMETERS if with_shape else POSE_PARAMETERS
-        rows = hand.attached_rows(self.landmarks, landmark.directions, with_shape=with_shape)
-        jacobian = rows.reshape(-1, parameters)
-        residuals, weights = landmark.residuals.ravel(), landmark.weights.ravel()
-        if vertex:
-            vertices = np.concatenate([pull.vertices for pull in vertex])
-            directions = np.concatenate([pull.directions for pull in vertex])
-            vertex_rows = hand.vertex_rows(vertices, directions, with_shape=with_shape)
-            jacobian = np.concatenate([jacobian, vertex_rows])
-            residuals = np.concatenate([residuals, *(pull.residuals for pull in vertex)])
-            weights = np.concatenate([weights, *(pull.weights for pull in vertex)])
+        vertices = np.concatenate([pull.vertices for pull in vertex])
+        directions = np.concatenate([pull.directions for pull in vertex])
+        if belief is None:
+            jacobian = hand.rows(self.landmarks, landmark.directions, vertices, directions)
+        else:
+            on_landmarks = hand.attached_rows(
+                self.landmarks, landmark.directions, with_shape=True
+            ).reshape(-1, ALL_PARAMETERS)
+            on_vertices = hand.vertex_rows(vertices, directions, with_shape=True)
+            jacobian = np.concatenate([on_landmarks, on_vertices])
+        residuals = np.concatenate(
+            [landmark.residuals.ravel(), *(pull.residuals for pull in vertex)]
+        )
+        weights = np.concatenate([landmark.weights.ravel(), *(pull.weights for pull in vertex)])
         weighted = (jacobian * weights.astype(np.float32)[:, None]).T
         normal = (weighted @ jacobian).astype(np.float64)
         gradient = (weighted @ residuals.astype(np.float32)).astype(np.float64)

@@ -39,6 +39,15 @@ class VertexPulls:
     cost: float
 
 
+NO_PULLS: Final = VertexPulls(
+    np.empty(0, dtype=np.intp),
+    np.empty((0, 3), dtype=np.float32),
+    np.empty(0),
+    np.empty(0),
+    0.0,
+)
+
+
 @dataclass(frozen=True, eq=False)
 class LandmarkPulls:
     """The same for landmarks: directions (D, 21, 3), residuals and weights (D, 21)."""
