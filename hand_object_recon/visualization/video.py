@@ -32,7 +32,7 @@ class OverlayVideo:
         x264's constant rate factor: 0 is lossless, 51 the worst.
     """
 
-    def __init__(self, path: Path, fps: float = 30.0, quality_crf: int = 20) -> None:
+    def __init__(self, path: Path, fps: float = 30.0, quality_crf: int = 25) -> None:
         if not (np.isfinite(fps) and fps > 0):
             raise InvalidValueError(f"video fps is {fps}; it must be positive")
         self.path = path
@@ -96,7 +96,7 @@ class OverlayVideo:
         stream = container.add_stream(
             "libx264",
             rate=self._fps,
-            options={"preset": "veryfast", "crf": str(self._quality_crf)},
+            options={"preset": "ultrafast", "crf": str(self._quality_crf)},
         )
         even = _even_sized(rgb)
         stream.height, stream.width = even.shape[:2]

@@ -83,7 +83,7 @@ def distance_px(detection: HandDetection, hand: DrawnHand) -> float:
 
 
 @pytest.mark.parametrize("wall_m", [WALL_DEPTH_M, np.nan])
-@pytest.mark.parametrize("step_px", [(0.0, 0.0), (12.0, 0.0), (-8.0, 6.0), (0.0, -7.0)])
+@pytest.mark.parametrize("step_px", [(0.0, 0.0), (22.0, 0.0), (-15.0, 6.0), (0.0, -7.0)])
 def test_a_moving_hand_is_followed_within_three_pixels(
     step_px: tuple[float, float], wall_m: float
 ) -> None:

@@ -88,6 +88,22 @@ class ScriptedReconstructor(Reconstructor):
         self.calls.append("close")
 
 
+class ListeningSmoother(Smoother):
+    """Notes what it is told to forget."""
+
+    def __init__(self) -> None:
+        super().__init__(SmootherSettings())
+        self.calls: list[str] = []
+
+    def forget(self, track_id: int) -> None:
+        self.calls.append(f"forget {track_id}")
+        super().forget(track_id)
+
+    def reset(self) -> None:
+        self.calls.append("reset")
+        super().reset()
+
+
 @dataclass
 class Rig:
     """A pipeline around scripted plugins; its hands are metric and stand still."""
@@ -97,6 +113,7 @@ class Rig:
     detector: ScriptedDetector = field(default_factory=ScriptedDetector)
 
     def __post_init__(self) -> None:
+        self.smoother = ListeningSmoother()
         self.reconstructor = ScriptedReconstructor(
             lambda hand: self.make_hand(track_id=hand.track_id)
         )
@@ -105,7 +122,7 @@ class Rig:
             tracker=Tracker(TrackerSettings(max_lost_frames=2), history_frames=2),
             reconstructor=self.reconstructor,
             placement=MetricPlacement(TOPOLOGIES, is_metric=self.is_metric),
-            smoother=Smoother(SmootherSettings()),
+            smoother=self.smoother,
         )
 
 
@@ -227,6 +244,7 @@ def test_a_track_is_forgotten_when_it_ends_and_only_then(
         rig.pipeline.process(make_frame(number))
         calls.append(list(rig.reconstructor.calls))
     assert calls == [[], [], ["forget 1"], ["forget 1"], ["forget 1"]]
+    assert rig.smoother.calls == ["forget 1"]
 
 
 def test_an_image_without_any_depth_is_noted(
@@ -300,6 +318,7 @@ def test_a_reset_reaches_every_stage(
     rig.pipeline.reset()
     assert rig.detector.calls == ["reset"]
     assert rig.reconstructor.calls == ["reset"]
+    assert rig.smoother.calls == ["reset"]
     moved = make_hand((0.01, 0.05, 0.5), track_id=2)
     rig.reconstructor.estimate = lambda hand: moved
     result = rig.pipeline.process(make_frame(1))

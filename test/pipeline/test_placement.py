@@ -125,6 +125,27 @@ def test_where_the_root_relative_hand_starts_from_does_not_matter(
         assert away_m(placement.place(frame, moved, detection), true) < 0.0005
 
 
+def test_a_hand_guessed_too_large_is_put_where_the_depth_is_not_where_its_size_says(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand((0.04, 0.05, 0.5))
+    relative = root_relative(true)
+    enlarged = replace(
+        relative, joints_m=1.15 * relative.joints_m, vertices_m=1.15 * relative.vertices_m
+    )
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    placed = placement.place(frame, enlarged, detection_of(true, camera))
+    assert placed is not None  # by its size it would be 0.575 m away
+    gap_m = np.median(placed.joints_m[:, 2]) - np.median(true.joints_m[:, 2])
+    assert abs(gap_m) < 0.01
+    middle_m, true_middle_m = (hand.joints_m.mean(axis=0) for hand in (placed, true))
+    np.testing.assert_allclose(
+        middle_m[:2] / middle_m[2], true_middle_m[:2] / true_middle_m[2], atol=1e-4
+    )
+    assert placed.placement_residual_m < 0.006
+
+
 def test_half_a_hand_with_depth_is_placed_by_that_half(
     make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
 ) -> None:

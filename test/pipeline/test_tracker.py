@@ -66,11 +66,12 @@ def test_hands_side_by_side_are_told_apart_by_their_side(
 ) -> None:
     tracker = Tracker(TrackerSettings())
     first = update(tracker, [make_detection(150.0, side=RIGHT), make_detection(162.0, side=LEFT)])
-    # Both moved 8 px to the left; the nearest box alone would leave the choice open.
-    again = update(tracker, [make_detection(154.0, side=LEFT), make_detection(142.0, side=RIGHT)])
+    # They changed places; the nearest boxes alone would be those of the other hand.
+    again = update(tracker, [make_detection(152.0, side=LEFT), make_detection(160.0, side=RIGHT)])
     assert [(hand.track_id, hand.side) for hand in again] == [
         (hand.track_id, hand.side) for hand in first
     ]
+    assert [hand.detection.box.center[0] for hand in again] == [160.0, 152.0]
 
 
 @pytest.mark.parametrize("absent", [1, 2, 3])

@@ -108,10 +108,12 @@ def depth_at(depth_m: FloatArray, pixels: FloatArray, radius: int = _SUPPORT_PX)
     values = np.where(
         inside, depth_m[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)], np.nan
     ).reshape(len(pixels), -1)
-    medians = np.full(len(pixels), np.nan)
-    seen = ~np.isnan(values).all(axis=1)
-    medians[seen] = np.nanmedian(values[seen], axis=1)
-    return medians
+    values.sort(axis=1)  # NaN goes last
+    seen = np.count_nonzero(~np.isnan(values), axis=1)
+    rows_of = np.arange(len(values))
+    low = values[rows_of, np.maximum(seen - 1, 0) // 2]
+    high = values[rows_of, np.minimum(seen // 2, values.shape[1] - 1)]
+    return np.asarray(np.where(seen > 0, 0.5 * (low + high), np.nan))
 
 
 def _depth_of_hand(depth: FloatArray, keypoints: FloatArray) -> float | None:

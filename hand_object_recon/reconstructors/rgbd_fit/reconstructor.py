@@ -44,6 +44,7 @@ _FIRST_TRIAL_STEPS: Final = 3
 _FIRST_FIT_FACTOR: Final = 2
 _REACH_STEPS: Final = 1
 _TRIAL_STEPS: Final = 1
+_HOPELESS: Final = 2.0  # times the best start's cost; no few steps make up for that
 _SEEN_WITHIN_M: Final = 0.025
 _SKIN_TO_JOINT_M: Final = 0.008
 
@@ -164,9 +165,13 @@ class RgbdFitReconstructor(Reconstructor):
             starts = [last]
             starts += [reach_keypoints(fitter, one, last, _REACH_STEPS) for one in lifted[:1]]
             trial_steps = _TRIAL_STEPS
-        trials = [fitter.fit(start, observation, trial_steps) for start in starts]
-        if not trials:
+        if not starts:
             return None
+        seen = [fitter.fit(start, observation, 0) for start in starts]
+        worth_a_try = _HOPELESS * min(one.cost for one in seen)
+        trials = [
+            fitter.fit(one, observation, trial_steps) for one in seen if one.cost <= worth_a_try
+        ]
         return min(trials, key=lambda trial: trial.cost)
 
 
