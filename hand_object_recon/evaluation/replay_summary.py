@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -77,13 +77,24 @@ def write_summary(
     """Write and return the summary of a replay."""
     summary = {
         **tally.as_dict(),
-        "accuracy": accuracy.as_dict() if accuracy is not None else None,
+        "accuracy": _rounded(accuracy.as_dict()) if accuracy is not None else None,
         "config": config.model_dump(mode="json"),
         "versions": version_table(),
         "hardware": machine_description(),
     }
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _rounded(value: Any) -> Any:
+    """The same with micrometres cut off: they are noise, and the file is to be read."""
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return value
 
 
 def _percentiles(milliseconds: list[float]) -> dict[str, float]:

@@ -32,7 +32,7 @@ JOINT_DIAMETER_M = 0.008
 BONE_WIDTH_M = 0.004
 
 _MARKER_TYPE = "visualization_msgs/msg/Marker"
-_HAND_COLORS = {HandSide.LEFT: (0.25, 0.55, 0.95), HandSide.RIGHT: (0.95, 0.60, 0.25)}
+_HAND_COLORS = {HandSide.LEFT: (1.0, 0.62, 0.29), HandSide.RIGHT: (0.28, 0.69, 1.0)}
 _OBJECT_COLOR = (0.45, 0.75, 0.45)
 _MESH_OPACITY = 0.75
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.detectors.base import Detector
@@ -104,8 +105,23 @@ class Pipeline:
         self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
     ) -> list[HandEstimate]:
         detection = {hand.track_id: hand.detection for hand in tracked}
+        for hand in hands:
+            self._check_contract(hand, detection)
         placed = (self._placement.place(frame, hand, detection[hand.track_id]) for hand in hands)
         return [hand for hand in placed if hand is not None]
+
+    def _check_contract(self, hand: HandEstimate, known: Container[int]) -> None:
+        """A third party's reconstructor may name tracks or meshes nobody gave it."""
+        if hand.track_id not in known:
+            raise PluginError(
+                f"reconstructor {self.method!r} returned a hand of track {hand.track_id}, which "
+                "is not among those it was given"
+            )
+        if not self._placement.knows(hand.topology):
+            raise PluginError(
+                f"reconstructor {self.method!r} returned a hand of topology {hand.topology!r}, "
+                "which is not among its topologies()"
+            )
 
     def _smoothed(
         self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
@@ -122,12 +138,17 @@ class Pipeline:
 def _notes(
     frame: RgbdFrame, tracked: Sequence[TrackedHand], hands: Sequence[HandEstimate]
 ) -> tuple[str, ...]:
-    if np.isnan(frame.depth_m).all():
-        return ("no depth reading in the whole image (is the depth stream covered or off?)",)
-    missing = len(tracked) - len(hands)
-    if missing:
-        return (
-            f"{missing} of {len(tracked)} detected hands could not be placed "
-            "(no depth on the hand: out of the sensor's range, or depth not aligned to colour)",
+    notes = []
+    if frame.camera.is_distorted:
+        notes.append(
+            f"the lens distortion ({frame.camera.distortion_model}) is not undone: hands near the "
+            "image's edge are off; use the camera driver's rectified topics"
         )
-    return ()
+    if np.isnan(frame.depth_m).all():
+        notes.append("no depth reading in the whole image (is the depth stream covered or off?)")
+    elif len(hands) < len(tracked):
+        notes.append(
+            f"{len(tracked) - len(hands)} of {len(tracked)} detected hands could not be placed "
+            "(no depth on the hand: out of the sensor's range, or depth not aligned to colour)"
+        )
+    return tuple(notes)

@@ -31,6 +31,10 @@ class MetricPlacement:
         self._faces = {topology.name: topology.faces for topology in topologies}
         self._is_metric = is_metric
 
+    def knows(self, topology: str) -> bool:
+        """Whether a mesh of that name can be placed."""
+        return topology in self._faces
+
     def place(
         self, frame: RgbdFrame, hand: HandEstimate, detection: HandDetection
     ) -> HandEstimate | None:

@@ -12,6 +12,7 @@ import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PipelineConfig, SmootherSettings, TrackerSettings
+from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import (
     HandDetection,
     HandEstimate,
@@ -336,3 +337,26 @@ def test_closing_closes_the_plugins(rig: Rig) -> None:
 
 def test_the_meshes_are_those_of_the_reconstructor(rig: Rig) -> None:
     assert rig.pipeline.topologies() == TOPOLOGIES
+
+
+def test_lens_distortion_that_nobody_undoes_is_noted(rig: Rig, make_frame: MakeFrame) -> None:
+    frame = make_frame()
+    straight = replace(frame.camera, distortion_model="plumb_bob", distortion=(0.0,) * 5)
+    assert rig.pipeline.process(replace(frame, camera=straight)).notes == ()
+    bent = replace(frame.camera, distortion_model="plumb_bob", distortion=(0.1, 0.0, 0.0, 0.0))
+    [note] = rig.pipeline.process(replace(make_frame(1), camera=bent)).notes
+    assert "distortion (plumb_bob) is not undone" in note
+
+
+def test_a_reconstructor_that_names_a_track_or_mesh_nobody_knows_is_refused_by_name(
+    rig: Rig, make_frame: MakeFrame, make_detection: MakeDetection, make_hand: MakeHand
+) -> None:
+    rig.detector.next = [make_detection(160.0)]
+    rig.reconstructor.estimate = lambda hand: make_hand(track_id=77)
+    with pytest.raises(PluginError, match="'scripted' returned a hand of track 77"):
+        rig.pipeline.process(make_frame())
+    rig.reconstructor.estimate = lambda hand: replace(
+        make_hand(track_id=hand.track_id), topology="somebody_elses"
+    )
+    with pytest.raises(PluginError, match=r"'scripted'.*'somebody_elses'"):
+        rig.pipeline.process(make_frame(1))
