@@ -116,10 +116,10 @@ class MediapipeHandsSettings(Section):
 
 class RgbdFitSettings(Section):
     iterations: int = setting(
-        4, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
+        3, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
     )
     max_depth_points: int = setting(
-        500, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
+        300, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
     )
     shape_frames: int = setting(
         10, "Frames over which the hand's shape is estimated before it is held.", ge=1, le=1000

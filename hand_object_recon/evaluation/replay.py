@@ -8,7 +8,7 @@ result each time because nothing depends on who gets its turn when.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from hand_object_recon.core.errors import FrameError, RecordingError
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.evaluation.hand_accuracy import score_hands
 from hand_object_recon.evaluation.hand_truth import load_hand_truth
-from hand_object_recon.evaluation.read_ahead import ReadAhead
+from hand_object_recon.evaluation.look_ahead import LookAhead
 from hand_object_recon.evaluation.replay_summary import ReplayTally, write_summary
 from hand_object_recon.evaluation.result_sink import RESULT_FOLDER, ResultSink
 from hand_object_recon.pipeline.build import build_pipeline
@@ -27,6 +27,8 @@ from hand_object_recon.pipeline.pipeline import FrameResult, Pipeline
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 
 SUMMARY_FILE: Final = "summary.json"
+
+_FRAMES_AHEAD: Final = 3
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _run(
 ) -> list[Reconstruction]:
     """Run every frame through the pipeline; return the reconstructions if they are wanted."""
     kept: list[Reconstruction] = []
-    with ReadAhead(source) as frames:
+    with LookAhead(_timed(source.frames()), _FRAMES_AHEAD) as frames:
         for frame, read_ms in frames:
             result = _reconstructed(frame, pipeline, tally)
             if isinstance(frame, RgbdFrame) and result is not None:
@@ -121,14 +123,24 @@ def _run(
     return kept
 
 
+def _timed(
+    frames: Iterator[RgbdFrame | BadFrame],
+) -> Iterator[tuple[RgbdFrame | BadFrame, float]]:
+    """Each frame with the milliseconds it took to read."""
+    start_s = time.perf_counter()
+    for frame in frames:
+        yield frame, 1e3 * (time.perf_counter() - start_s)
+        start_s = time.perf_counter()
+
+
 def _reconstructed(
-    item: RgbdFrame | BadFrame, pipeline: Pipeline, tally: ReplayTally
+    frame: RgbdFrame | BadFrame, pipeline: Pipeline, tally: ReplayTally
 ) -> FrameResult | None:
-    if isinstance(item, BadFrame):
-        tally.add_bad_frame(item.reason)
+    if isinstance(frame, BadFrame):
+        tally.add_bad_frame(frame.reason)
         return None
     try:
-        return pipeline.process(item)
+        return pipeline.process(frame)
     except FrameError as error:
         tally.add_bad_frame(str(error))
         return None

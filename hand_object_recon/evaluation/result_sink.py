@@ -33,6 +33,7 @@ RESULT_FOLDER: Final = "reconstruction"
 OVERLAY_FILE: Final = "overlay.mp4"
 
 _WRITE_BEHIND: Final = 8
+_NICENESS: Final = 10  # what is measured goes first where cores are few
 _PACKAGE_PARENT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -127,6 +128,8 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 def main() -> None:
     """Read items from standard input and write them; one line on standard output if that fails."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the replay stops, and then closes our input
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     try:
         opening = _received(sys.stdin.buffer)
         if opening is not None:

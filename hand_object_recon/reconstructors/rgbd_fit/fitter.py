@@ -38,7 +38,7 @@ from hand_object_recon.reconstructors.rgbd_fit.residuals import (
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SURFACE: Final = SurfaceSettings(sigma_m=0.003, robust_m=0.010, share=0.7)
+_SURFACE: Final = SurfaceSettings(sigma_m=0.003, robust_m=0.010, independent_points=300)
 _SILHOUETTE_SIGMA_PX: Final = 3.0
 _SILHOUETTE_SHARE: Final = 0.15
 _FREE_SPACE_SIGMA_M: Final = 0.004
@@ -48,7 +48,7 @@ _LIMIT_SIGMA_RAD: Final = 0.05
 _STUB_BEYOND_WRIST_M: Final = 0.008
 _FIRST_DAMPING: Final = 1e-2
 _LEAST_DAMPING: Final = 1e-4
-_CONVERGED: Final = 5e-3  # relative gain of a step
+_CONVERGED: Final = 1e-2  # relative gain of a step
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,14 +99,15 @@ class SurfaceSettings:
     """How depth points pull on the surface.
 
     sigma_m: a point's deviation from the surface. robust_m: distance at which its pull fades.
-    share: weight of a point in the sum, below one because neighbouring points agree.
+    independent_points: how many independent observations all of them together count for; their
+    number itself says nothing, because neighbouring points agree.
     normal_reach_m: how far apart unlike normals put a point and a vertex. reject_m: points
     farther off belong to something else.
     """
 
     sigma_m: float
     robust_m: float
-    share: float
+    independent_points: float
     normal_reach_m: float = 0.008
     reject_m: float = 0.03
     least_agreement: float = 0.2
@@ -123,6 +124,7 @@ def surface_pulls(
     ``is_hand`` (778,) leaves out the vertices of the wrist's stub, where the forearm bends.
     """
     vertices, normals = hand.vertices_m, hand.normals
+    share = settings.independent_points / len(points.points_m)
     facing = np.flatnonzero((np.einsum("vc,vc->v", normals, vertices) < 0) & is_hand)
     nearest = facing[_nearest(points, vertices[facing], normals[facing], settings)]
     offset = vertices[nearest] - points.points_m
@@ -139,8 +141,8 @@ def surface_pulls(
         nearest,
         normal / np.float32(settings.sigma_m),
         distance,
-        settings.share * robust * belongs,
-        float(settings.share * np.maximum(0.5 * plane_cost, point_cost).sum()),
+        share * robust * belongs,
+        float(share * np.maximum(0.5 * plane_cost, point_cost).sum()),
     )
 
 
