@@ -101,7 +101,7 @@ class MediapipeHandsSettings(Section):
         0.5, "Landmarks below this score start a new palm detection.", ge=0.0, le=1.0
     )
     search_interval_frames: int = setting(
-        8,
+        15,
         "Frames between searches for a second hand while one is tracked; 1 searches in each.",
         ge=1,
         le=100,
