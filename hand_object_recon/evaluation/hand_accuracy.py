@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
-from hand_object_recon.core.keypoints import MIDDLE_MCP
+from hand_object_recon.core.keypoints import KEYPOINT_NAMES, MIDDLE_MCP
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.evaluation.hand_truth import HandTruth
 from hand_object_recon.evaluation.surface_distance import distances_to_surface
@@ -29,7 +29,10 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrameAccuracy:
-    """The errors of one hand in one frame; ``mpvpe_mm`` is None across topologies."""
+    """The errors of one hand in one frame; ``mpvpe_mm`` is None across topologies.
+
+    ``joints_mm`` holds the distance of each of the 21 joints in the camera frame.
+    """
 
     stamp_ns: int
     side: HandSide
@@ -38,6 +41,7 @@ class FrameAccuracy:
     pa_mpjpe_mm: float
     surface_mm: float
     mpvpe_mm: float | None
+    joints_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class HandAccuracy:
         Mean distance of corresponding vertices, over the frames whose topologies agree.
     worst_frame_mm
         The largest ``mpjpe_mm`` of a single frame.
+    by_joint_mm
+        ``mpjpe_mm`` of each keypoint on its own, by its name.
 
     A metric is None where no frame could be scored by it.
     """
@@ -70,6 +76,7 @@ class HandAccuracy:
     surface_mm: float | None
     mpvpe_mm: float | None
     worst_frame_mm: float | None
+    by_joint_mm: Mapping[str, float] | None = None
     frames: tuple[FrameAccuracy, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,6 +140,7 @@ def _score_frame(
         pa_mpjpe_mm=_mean_distance_mm(align(joints, true_joints).apply(joints), true_joints),
         surface_mm=_MM_PER_M * float(surface_m.mean()),
         mpvpe_mm=_mean_distance_mm(vertices, true_vertices) if same_mesh else None,
+        joints_mm=tuple(float(error) for error in _distances_mm(joints, true_joints)),
     )
 
 
@@ -151,8 +159,12 @@ def _faces(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> NDArra
         ) from None
 
 
+def _distances_mm(estimate: Any, truth: Any) -> Points:
+    return np.asarray(_MM_PER_M * np.linalg.norm(estimate - truth, axis=1))
+
+
 def _mean_distance_mm(estimate: Any, truth: Any) -> float:
-    return _MM_PER_M * float(np.linalg.norm(estimate - truth, axis=1).mean())
+    return float(_distances_mm(estimate, truth).mean())
 
 
 def _summarise(frames: Sequence[FrameAccuracy], missed: int) -> HandAccuracy:
@@ -166,8 +178,16 @@ def _summarise(frames: Sequence[FrameAccuracy], missed: int) -> HandAccuracy:
         surface_mm=_mean([frame.surface_mm for frame in frames]),
         mpvpe_mm=_mean([frame.mpvpe_mm for frame in frames if frame.mpvpe_mm is not None]),
         worst_frame_mm=max(joint_errors, default=None),
+        by_joint_mm=_by_joint(frames),
         frames=tuple(frames),
     )
+
+
+def _by_joint(frames: Sequence[FrameAccuracy]) -> dict[str, float] | None:
+    if not frames:
+        return None
+    means = np.mean([frame.joints_mm for frame in frames], axis=0)
+    return {name: float(mean) for name, mean in zip(KEYPOINT_NAMES, means, strict=True)}
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -190,3 +190,15 @@ def test_the_result_is_plain_enough_for_json() -> None:
 def test_an_estimate_of_unknown_topology_is_refused() -> None:
     with pytest.raises(InvalidValueError, match=r"topology 'ball'.*given: none"):
         score_hands(truth(), [at(1, hand())], {})
+
+
+def test_the_error_of_each_joint_is_reported_under_its_name() -> None:
+    shifted = JOINTS.copy()
+    shifted[8] += [0.003, 0.0, 0.004]
+    scored = score(hand(shifted))
+    assert scored.by_joint_mm is not None
+    assert scored.by_joint_mm["index_tip"] == pytest.approx(5.0, abs=1e-3)
+    assert scored.by_joint_mm["wrist"] == pytest.approx(0.0, abs=1e-3)
+    assert len(scored.by_joint_mm) == 21
+    nothing = score_hands(truth(), [], TOPOLOGIES)
+    assert nothing.by_joint_mm is None
