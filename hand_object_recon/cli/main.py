@@ -21,7 +21,7 @@ from hand_object_recon.core.errors import HandObjectReconError
 FAILURE = 2
 
 # The fit multiplies many small matrices. OpenBLAS would share each among all cores, and on a
-# busy machine waiting for the slowest thread made a fit up to eight times slower. Read when
+# busy machine waiting for the slowest thread made a fit several times slower. Read when
 # NumPy is first imported, which no command does before this line.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

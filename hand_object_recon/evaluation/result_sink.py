@@ -1,7 +1,7 @@
 """Writes a replay's result recording and overlay video in a process of its own.
 
 Building messages and drawing are Python for the most part: in a thread they would take turns
-with the fit, which then takes half as long again. The process reads pickled frames from its
+with the fit and slow it down. The process reads pickled frames from its
 standard input until that ends, so that it closes both files properly whatever becomes of the
 replay; it is started with ``python -m hand_object_recon.evaluation.result_sink``.
 """

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.conventions import SHAPE_COUNT
 from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.pose_differential import (
@@ -112,11 +113,10 @@ class HandFitter:
         self.prior = PosePrior(model, _PRIOR_WIDENING, _LIMIT_SIGMA_RAD)
         self.landmarks = AttachedPoints.keypoints(model, landmarks.offsets_m)
         self._landmark_sigma_m = landmarks.sigma_m
-        beyond_wrist = np.abs(model.v_template[:, 0]) * np.sign(
-            model.v_template[:, 0] * -model.rest_joints_m[4, 0]
-        )
         self._shaped: ShapedHand | None = None
-        self._is_hand = beyond_wrist < _STUB_BEYOND_WRIST_M
+        towards_arm = 1.0 if model.side is HandSide.RIGHT else -1.0
+        beyond_wrist_m = towards_arm * (model.v_template[:, 0] - model.rest_joints_m[0, 0])
+        self._is_hand = beyond_wrist_m < _STUB_BEYOND_WRIST_M
 
     def shaped(self, shape: FloatArray) -> ShapedHand:
         """The model at a shape; the last one asked for is kept."""
