@@ -30,8 +30,6 @@ _ROUNDS: Final = 15
 _ROBUST_M: Final = 0.008
 _RIDGE: Final = 1e-3
 _LEAST_VIEWS: Final = 2
-_MEDIAN_OF_UNIT_DISTANCE: Final = float(np.sqrt(2.0 * np.log(2.0)))
-"""Median length of a vector of two normal components of deviation one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +69,10 @@ class LandmarkView:
 @dataclass(frozen=True, eq=False)
 class MeasuredPlacement:
     """offsets_m (21, 3) of the landmarks from the keypoints, in their joints' rest frames of a
-    right hand, and sigma_m (21,) their robust deviation from there along one image axis."""
+    right hand, and median_error_m (21,) their median distance from there across the image."""
 
     offsets_m: FloatArray
-    sigma_m: FloatArray
+    median_error_m: FloatArray
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def find_landmarks(
 
 
 def solve_placement(views: Sequence[LandmarkView]) -> MeasuredPlacement:
-    """Offsets and deviations of the landmarks from their reprojection in all views.
+    """Offsets and errors of the landmarks from their reprojection in all views.
 
     A landmark at offset o from keypoint k lies on its ray (x, y) where the first two components
     of k + R o are (x, y) times the third: two linear equations a view. They are solved by
@@ -134,8 +132,7 @@ def solve_placement(views: Sequence[LandmarkView]) -> MeasuredPlacement:
         offsets_m = _weighted_solution(coefficients, targets, weights)
         distances_m = residuals_m(views, offsets_m)
         weights = (1.0 + (distances_m / _ROBUST_M) ** 2) ** -2
-    sigma_m = np.median(distances_m, axis=0) / _MEDIAN_OF_UNIT_DISTANCE
-    return MeasuredPlacement(offsets_m, sigma_m)
+    return MeasuredPlacement(offsets_m, np.median(distances_m, axis=0))
 
 
 def residuals_m(views: Sequence[LandmarkView], offsets_m: FloatArray) -> FloatArray:
@@ -155,7 +152,7 @@ def report(views: FoundViews, placement: MeasuredPlacement) -> str:
             f"{len(views.used)} of them with the right side",
             "",
             *_offset_table(placement.offsets_m),
-            *_sigma_table(placement.sigma_m),
+            *_error_table(placement.median_error_m),
             "",
             *_residual_table(views.used, placement),
         ]
@@ -201,25 +198,26 @@ def _weighted_solution(
 
 def _offset_table(offsets_m: FloatArray) -> list[str]:
     rows = (", ".join(f"{1e3 * value:.1f}" for value in row) for row in offsets_m)
-    return _pasteable("_MEDIAPIPE_OFFSETS_M", [f"[{row}]" for row in rows])
+    return _pasteable("_MEDIAPIPE_OFFSETS_MM", [f"({row})" for row in rows])
 
 
-def _sigma_table(sigma_m: FloatArray) -> list[str]:
-    return _pasteable("_MEDIAPIPE_SIGMA_M", [f"{1e3 * value:.1f}" for value in sigma_m])
+def _error_table(median_error_m: FloatArray) -> list[str]:
+    entries = [f"{1e3 * value:.1f}" for value in median_error_m]
+    return _pasteable("_MEDIAPIPE_MEDIAN_ERROR_MM", entries)
 
 
 def _pasteable(name: str, entries: Sequence[str]) -> list[str]:
-    lines = (f"        {entry}," for entry in entries)
-    return [f"{name}: Final = 1e-3 * np.array(", "    [", *lines, "    ]", ")"]
+    """The wrist's entry on a line of its own, then a finger a line."""
+    lines = [entries[:1], *(entries[first : first + 4] for first in range(1, len(entries), 4))]
+    return [f"{name}: Final = (", *(f"    {', '.join(line)}," for line in lines), ")"]
 
 
 def _residual_table(views: Sequence[LandmarkView], placement: MeasuredPlacement) -> list[str]:
     before = np.median(residuals_m(views, np.zeros((KEYPOINT_COUNT, 3))), axis=0)
-    after = np.median(residuals_m(views, placement.offsets_m), axis=0)
-    columns = 1e3 * np.stack([before, after, placement.sigma_m], axis=1)
+    columns = 1e3 * np.stack([before, placement.median_error_m], axis=1)
     named = zip((*KEYPOINT_NAMES, "mean"), (*columns, columns.mean(axis=0)), strict=True)
     return [
-        f"{'Median residual, mm':<20}{'before':>8}{'after':>8}{'sigma':>8}",
+        f"{'Median residual, mm':<20}{'before':>8}{'after':>8}",
         *(f"{name:<20}" + "".join(f"{value:8.1f}" for value in row) for name, row in named),
     ]
 
