@@ -303,3 +303,20 @@ def test_depth_points_lie_on_the_hand_and_face_the_camera() -> None:
     gaps = np.linalg.norm(points.points_m[:, None] - vertices[None], axis=2).min(axis=1)
     assert np.median(gaps) < 0.005
     assert (gaps < 0.02).mean() > 0.97
+
+
+def test_landmarks_far_from_any_hand_give_no_hand_or_a_finite_one() -> None:
+    random = np.random.default_rng(5)
+    one = shots()[0]
+    for scale in (1.0, 100.0, 1e4, 1e7):
+        pixels = np.float32(random.normal(300.0, scale, (21, 2)))
+        nonsense = replace(
+            one.detection,
+            box=BoundingBox.around(pixels, 0.1),
+            keypoints_px=pixels,
+            relative_keypoints_m=np.float32(random.normal(0.0, 1e3, (21, 3))),
+        )
+        tracked = TrackedHand(1, nonsense)
+        reconstructor = RgbdFitReconstructor(PipelineConfig())
+        for hand in reconstructor.reconstruct(one.frame, [tracked]).hands:
+            assert np.isfinite(hand.vertices_m).all()

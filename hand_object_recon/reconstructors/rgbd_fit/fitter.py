@@ -187,7 +187,7 @@ class HandFitter:
             if belief is not None:
                 shaped = ShapedHand(self.model, trial.shape)
             candidate = self._linearise(shaped, trial, pulls, belief)
-            if candidate.cost >= best.cost:
+            if not candidate.cost < best.cost:  # also where it is not a number
                 damping *= 8.0
                 continue
             gain = best.cost - candidate.cost
