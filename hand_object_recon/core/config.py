@@ -76,13 +76,13 @@ class SmootherSettings(Section):
         4.0, "Cut-off of a still hand along image x and y.", run_time=True, gt=0.0, le=100.0
     )
     lateral_beta_hz_per_m_s: float = setting(
-        40.0, "Rise of that cut-off with speed.", run_time=True, ge=0.0, le=1000.0
+        100.0, "Rise of that cut-off with speed.", run_time=True, ge=0.0, le=1000.0
     )
     depth_min_cutoff_hz: float = setting(
         2.0, "Cut-off of a still hand along the optical axis.", run_time=True, gt=0.0, le=100.0
     )
     depth_beta_hz_per_m_s: float = setting(
-        40.0, "Rise of that cut-off with speed.", run_time=True, ge=0.0, le=1000.0
+        100.0, "Rise of that cut-off with speed.", run_time=True, ge=0.0, le=1000.0
     )
     derivative_cutoff_hz: float = setting(
         2.0, "Cut-off of the speed estimate.", run_time=True, gt=0.0, le=100.0

@@ -107,27 +107,28 @@ def test_a_hand_that_does_not_change_is_left_as_it_is(make_hand: MakeHand) -> No
         np.testing.assert_allclose(smoothed.pose_rad, hand.pose_rad, atol=1e-5)
 
 
-def test_two_millimetres_of_noise_on_a_still_hand_lose_most_of_their_variance(
+def test_half_a_millimetre_of_noise_on_a_still_hand_loses_most_of_its_variance(
     make_hand: MakeHand,
 ) -> None:
-    noise = np.random.default_rng(2).normal(0.0, 0.002, (600, 3))
+    # rgbd_fit trembles by about 0.4 mm on rendered hands.
+    noise = np.random.default_rng(2).normal(0.0, 0.0005, (600, 3))
     path = smoothed_path(make_hand(), noise)
     ratio = path[30:].var(axis=0) / noise[30:].var(axis=0)
-    assert (ratio[:2] < 0.5).all()
-    assert ratio[2] < 0.4
+    assert (ratio[:2] < 0.45).all()
+    assert ratio[2] < 0.35
     assert ratio[2] < 0.9 * ratio[:2].min(), "the depth axis is not the calmer one"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_hand_at_half_a_metre_a_second_lags_less_than_four_millimetres(
+def test_a_hand_at_half_a_metre_a_second_lags_less_than_two_millimetres(
     make_hand: MakeHand, axis: int
 ) -> None:
     offsets = np.zeros((45, 3))
     offsets[:, axis] = 0.5 * np.arange(45) * STEP_MS * 1e-3
     lag_m = (offsets - smoothed_path(make_hand(), offsets))[:, axis]
     assert (lag_m > -1e-6).all(), "the smoothed hand overtook the hand"
-    assert lag_m[15:].max() < 0.004
-    assert lag_m.max() < 0.008
+    assert lag_m[15:].max() < 0.002
+    assert lag_m.max() < 0.005
 
 
 def test_a_step_is_caught_up_with_and_not_overshot(make_hand: MakeHand) -> None:
