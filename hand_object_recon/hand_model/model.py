@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide, HandTopology
@@ -101,19 +100,6 @@ class HandModel:
     def joint_shapedirs(self) -> NDArray[np.float32]:
         """(16, 3, 10) how the joints move with shape."""
         return np.asarray(np.einsum("jv,vcs->jcs", self.joint_regressor, self.shapedirs))
-
-    @cached_property
-    def vertex_faces(self) -> csr_matrix:
-        """(778, 1538) sparse: 1 where the row's vertex is a corner of the column's face."""
-        corners, faces = self.faces.size, len(self.faces)
-        entries = (
-            np.ones(corners, dtype=np.float32),
-            (
-                self.faces.ravel(),
-                np.repeat(np.arange(faces), 3),
-            ),
-        )
-        return csr_matrix(entries, shape=(len(self.v_template), faces))
 
     def mirrored(self) -> HandModel:
         """The exact mirror image in x: the other hand of the same person.

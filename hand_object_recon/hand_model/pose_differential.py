@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.geometry.mesh_normals import cross, face_area_vectors, vertex_normals
 from hand_object_recon.geometry.rotations import (
     axis_angle_to_matrix,
     matrix_to_axis_angle,
@@ -110,7 +111,8 @@ class ShapedHand:
         self.vertices_m = model.v_template + model.shapedirs @ self.shape
         self.joints_m = model.rest_joints_m + model.joint_shapedirs @ self.shape
         self.posedirs = model.posedirs.reshape(-1, model.posedirs.shape[-1])
-        self.normals = vertex_normals(self.vertices_m, model)
+        areas = face_area_vectors(self.vertices_m, model.faces)
+        self.normals = vertex_normals(areas, model.faces, len(self.vertices_m))
         by_finger = model.weights[:, 1:].reshape(-1, 5, 3)
         self.main_finger = by_finger.sum(axis=2).argmax(axis=1)
         self.finger_weights = by_finger[np.arange(len(by_finger)), self.main_finger]
@@ -247,10 +249,10 @@ class PosedLinearHand:
         count = len(directions)
         joints = self.positions_m[1:].reshape(5, 3, 3)[moving.finger]
         arms = moving.carried_m - moving.carried_weights[..., None] * joints
-        turning = _cross(arms, directions[:, None])
+        turning = cross(arms, directions[:, None])
         angles_to_camera = self._angles_to_camera.reshape(5, 3, 3, 3)[moving.finger]
         rows = np.empty((count, POSE_PARAMETERS), dtype=np.float32)
-        rows[:, :3] = _cross(moving.points_m - self.positions_m[0], directions)
+        rows[:, :3] = cross(moving.points_m - self.positions_m[0], directions)
         rows[:, 3:6] = directions
         by_angle = np.zeros((count, 5, 9), dtype=np.float32)
         by_angle[np.arange(count), moving.finger] = (
@@ -301,25 +303,6 @@ class _Moving(NamedTuple):
     finger: IndexArray
     carried_m: FloatArray
     carried_weights: FloatArray
-
-
-def vertex_normals(vertices_m: FloatArray, model: HandModel) -> FloatArray:
-    """(778, 3) unit normals of the model's mesh, the faces around a vertex weighted by area."""
-    first, second, third = (vertices_m[model.faces[:, corner]] for corner in range(3))
-    normals = model.vertex_faces @ _cross(second - first, third - first)
-    length = np.sqrt(np.einsum("vc,vc->v", normals, normals))
-    return np.asarray(normals / np.maximum(length, 1e-12)[:, None])
-
-
-def _cross(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Cross product of broadcastable (..., 3); several times faster than ``np.cross``."""
-    ax, ay, az = first[..., 0], first[..., 1], first[..., 2]
-    bx, by, bz = second[..., 0], second[..., 1], second[..., 2]
-    product = np.empty(np.broadcast_shapes(first.shape, second.shape), dtype=first.dtype)
-    product[..., 0] = ay * bz - az * by
-    product[..., 1] = az * bx - ax * bz
-    product[..., 2] = ax * by - ay * bx
-    return product
 
 
 def _carried(values: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology
+from hand_object_recon.geometry.mesh_normals import face_area_vectors
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -95,9 +96,8 @@ def _surface_gaps(
 ) -> FloatArray:
     """Measured depth minus the depth of each visible triangle's centre, metres, where the
     reading can be of the hand at all."""
-    first, second, third = (vertices_m[faces[:, corner]] for corner in range(3))
-    centre = (first + second + third) / 3.0
-    normal = np.cross(second - first, third - first)
+    centre = vertices_m[faces].mean(axis=1)
+    normal = face_area_vectors(vertices_m, faces)
     faces_camera = np.einsum("fc,fc->f", normal, centre) < 0
     visible = centre[faces_camera & (centre[:, 2] > 0)]
     camera = frame.camera

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.hands import BoundingBox, HandSide
+from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import PosedHand
 from hand_object_recon.hand_model.model import HandModel
@@ -19,6 +19,7 @@ from hand_object_recon.synthesis.depth_sensor import StereoDepthSensor
 from hand_object_recon.synthesis.lighting import lamp_directions
 from hand_object_recon.synthesis.moving_arm import Body, MovingArm
 from hand_object_recon.synthesis.room_wall import RoomWall, pixel_directions
+from hand_object_recon.synthesis.view_rays import look_at
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -112,23 +113,11 @@ class DemoScene:
         lamp = lamp_directions(_LAMP_RAYS, self._random)
         color = self._wall.color_behind(surface, lamp)
         depth_m, facing = self._wall.depth_m.copy(), self._wall.facing.copy()
-        window = _window_of(surface.vertices_m, self._camera)
-        rays = self._directions[window]
-        flat = rays.reshape(-1, 3)
-        hits = surface.first_hits(np.zeros_like(flat), flat)
-        rows, columns = np.unravel_index(hits.rays, rays.shape[:2])
-        pixels = rows + window[0].start, columns + window[1].start
-        color[pixels], facing[pixels] = body.shade(hits, flat[hits.rays], lamp)
+        pixels, rays, hits = look_at(surface, self._directions, self._camera)
+        color[pixels], facing[pixels] = body.shade(hits, rays, lamp)
         depth_m[pixels] = hits.distances
         rgb = _develop(color, self._random)
         return rgb, self._sensor.measure(depth_m, facing, self._camera, self._random)
-
-
-def _window_of(points_m: NDArray[np.float32], camera: CameraIntrinsics) -> tuple[slice, slice]:
-    """Rows and columns of the part of the image that (V, 3) points cover."""
-    pixels = project(points_m, camera)
-    box = BoundingBox.around(pixels[np.isfinite(pixels).all(axis=1)])
-    return box.pixel_slices(camera.height, camera.width)
 
 
 def _develop(linear_rgb: FloatArray, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import DependencyError
+from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
 
 FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]
@@ -64,14 +65,8 @@ class RaySurface:
 
     def vertex_normals(self) -> Float32Array:
         """(V, 3) unit normals, faces weighted by area."""
-        corners = self.vertices_m[self.faces]
-        face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normals = np.zeros_like(self.vertices_m)
-        for corner in range(3):
-            np.add.at(normals, self.faces[:, corner], face_normals)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
-        unit: Float32Array = normals / np.maximum(length, 1e-12)
-        return unit
+        areas = face_area_vectors(self.vertices_m, self.faces)
+        return vertex_normals(areas, self.faces, len(self.vertices_m)).astype(np.float32)
 
 
 def _plain(vectors: FloatArray) -> Float32Array:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.hands import BoundingBox, HandSide
+from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import MIDDLE_MCP
-from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.conventions import SHAPE_COUNT
 from hand_object_recon.hand_model.forward import PosedHand
@@ -23,6 +22,7 @@ from hand_object_recon.synthesis.demo_scene import DEMO_CAMERA, FRAME_ID
 from hand_object_recon.synthesis.lighting import lamp_directions
 from hand_object_recon.synthesis.moving_arm import Body, MovingArm
 from hand_object_recon.synthesis.room_wall import RoomWall, pixel_directions
+from hand_object_recon.synthesis.view_rays import look_at
 
 FloatArray = NDArray[np.floating[Any]]
 Range = tuple[float, float]
@@ -125,13 +125,8 @@ class StillViews:
         lamp = lamp_directions(_LAMP_RAYS, self._random)
         color = self._wall.color_behind(body.surface, lamp) * self._random_paint()
         depth_m = self._wall.depth_m.copy()
-        window = _window_of(body.surface.vertices_m, self._camera)
-        rays = self._directions[window]
-        flat = rays.reshape(-1, 3)
-        hits = body.surface.first_hits(np.zeros_like(flat), flat)
-        rows, columns = np.unravel_index(hits.rays, rays.shape[:2])
-        pixels = rows + window[0].start, columns + window[1].start
-        color[pixels], _ = body.shade(hits, flat[hits.rays], lamp)
+        pixels, rays, hits = look_at(body.surface, self._directions, self._camera)
+        color[pixels], _ = body.shade(hits, rays, lamp)
         depth_m[pixels] = hits.distances
         return self._develop(color), depth_m
 
@@ -153,13 +148,6 @@ def _fingertips_up_palm_to_camera(side: HandSide) -> FloatArray:
     """(3, 3) from the rest frame to the camera optical frame."""
     sign = 1.0 if side is HandSide.RIGHT else -1.0
     return np.array([[0.0, 0.0, sign], [sign, 0.0, 0.0], [0.0, 1.0, 0.0]])
-
-
-def _window_of(points_m: FloatArray, camera: CameraIntrinsics) -> tuple[slice, slice]:
-    """Rows and columns of the part of the image that (V, 3) points cover."""
-    pixels = project(points_m, camera)
-    box = BoundingBox.around(pixels[np.isfinite(pixels).all(axis=1)])
-    return box.pixel_slices(camera.height, camera.width)
 
 
 def _place(point_m: FloatArray) -> tuple[float, float, float]:

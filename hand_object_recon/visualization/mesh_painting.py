@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.visualization.palette import Rgb
 
@@ -44,13 +45,13 @@ def paint_mesh(
         camera or nearer than 2 cm are left out.
     """
     vertices = np.asarray(vertices_m, dtype=np.float32)
-    face_normals = _face_normals(vertices, faces)
-    shown = _faces_far_to_near(vertices, faces, face_normals)
+    area_vectors = face_area_vectors(vertices, faces)
+    shown = _faces_far_to_near(vertices, faces, area_vectors)
     triangles = project(vertices, camera)[faces[shown]].astype(np.float32)
     window = _Window.around(triangles, image.shape)
     if window is None:
         return
-    normals = _vertex_normals(faces, face_normals, len(vertices))
+    normals = vertex_normals(area_vectors, faces, len(vertices))
     corners = faces[shown].T
     tint = _tint(_corner_mean(vertices, corners), _unit(_corner_mean(normals, corners)), color)
     _lay_over(image[window.slices], _paint(triangles - window.origin, tint, window.shape))
@@ -87,23 +88,6 @@ class _Window:
     @property
     def shape(self) -> tuple[int, int]:
         return self.bottom - self.top, self.right - self.left
-
-
-def _face_normals(vertices: Float32Array, faces: NDArray[np.int32]) -> Float32Array:
-    """(F, 3) normals whose length is twice the area."""
-    first, second, third = (vertices[faces[:, corner]] for corner in range(3))
-    (ax, ay, az), (bx, by, bz) = (second - first).T, (third - first).T
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
-
-
-def _vertex_normals(
-    faces: NDArray[np.int32], face_normals: Float32Array, vertex_count: int
-) -> Float32Array:
-    corners = faces.ravel()
-    sums = [
-        np.bincount(corners, np.repeat(face_normals[:, axis], 3), vertex_count) for axis in range(3)
-    ]
-    return _unit(np.stack(sums, axis=1).astype(np.float32))
 
 
 def _faces_far_to_near(
