@@ -28,12 +28,3 @@ def finger_joints(finger: str) -> tuple[int, int, int]:
     """The three joints of a finger, from the palm outwards."""
     first = 1 + 3 * FINGERS_IN_JOINT_ORDER.index(finger)
     return first, first + 1, first + 2
-
-
-def joint_descendants(joint: int) -> tuple[int, ...]:
-    """The joint itself and every joint that moves with it, in ascending order."""
-    found = {joint}
-    for child in range(joint + 1, JOINT_COUNT):
-        if JOINT_PARENTS[child] in found:
-            found.add(child)
-    return tuple(sorted(found))

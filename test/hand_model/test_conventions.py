@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hand_object_recon.core.keypoints import FINGER_NAMES, KEYPOINT_NAMES
 from hand_object_recon.hand_model.conventions import (
     FINGERS_IN_JOINT_ORDER,
     JOINT_PARENTS,
     KEYPOINTS_FROM_JOINTS_AND_TIPS,
     finger_joints,
-    joint_descendants,
 )
 
 
@@ -29,10 +26,3 @@ def test_keypoints_are_the_joints_and_tips_of_their_finger() -> None:
         keypoints = KEYPOINTS_FROM_JOINTS_AND_TIPS[1 + 4 * number : 5 + 4 * number]
         assert keypoints == (*finger_joints(finger), 16 + number)
         assert KEYPOINT_NAMES[4 + 4 * number] == f"{finger}_tip"
-
-
-@pytest.mark.parametrize(
-    ("joint", "moving"), [(0, tuple(range(16))), (1, (1, 2, 3)), (8, (8, 9)), (15, (15,))]
-)
-def test_a_joint_carries_itself_and_those_beyond_it(joint: int, moving: tuple[int, ...]) -> None:
-    assert joint_descendants(joint) == moving
