@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-VERTEX_COUNT: Final = 778
-FACE_COUNT: Final = 1538
 JOINT_COUNT: Final = 16
 SHAPE_COUNT: Final = 10
 FINGERS_IN_JOINT_ORDER: Final = ("index", "middle", "pinky", "ring", "thumb")

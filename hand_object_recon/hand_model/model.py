@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide, HandTopology
-from hand_object_recon.core.validation import require_array
-from hand_object_recon.hand_model.conventions import (
-    FACE_COUNT,
-    JOINT_COUNT,
-    SHAPE_COUNT,
-    VERTEX_COUNT,
-)
+from hand_object_recon.core.validation import require_array, require_faces
+from hand_object_recon.hand_model.conventions import JOINT_COUNT, SHAPE_COUNT
 
 ASSETS: Final = Path(__file__).parent / "assets"
 _POSE_FEATURES: Final = 9 * (JOINT_COUNT - 1)
@@ -30,10 +25,11 @@ _MIRROR_ROTATION: Final = np.array([1.0, -1.0, -1.0], dtype=np.float32)
 class HandModel:
     """One side of a hand model, float32, metres and radians.
 
-    v_template (778, 3), faces (1538, 3), shapedirs (778, 3, 10), posedirs (778, 3, 135),
-    joint_regressor (16, 778), weights (778, 16), hands_mean (45,), hands_components (45, 45):
+    v_template (V, 3), faces (F, 3), shapedirs (V, 3, 10), posedirs (V, 3, 135),
+    joint_regressor (16, V), weights (V, 16), hands_mean (45,), hands_components (45, 45):
     as in MANO (Romero et al., 2017, equations 2 to 5); posedirs multiply the rows of the 15
-    joint rotation matrices minus identity.
+    joint rotation matrices minus identity. MANO and the open hand have V = 778 vertices and
+    F = 1538 faces; an imported rig may have others.
 
     tip_vertices (5,)
         Vertices that are the finger tips, thumb first.
@@ -64,13 +60,14 @@ class HandModel:
     pose_covariance_rad2: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        joints = JOINT_COUNT - 1
+        template = require_array("v_template", self.v_template, (None, 3), np.float32, finite=True)
+        vertices, joints = len(template), JOINT_COUNT - 1
         shapes: dict[str, tuple[int, ...]] = {
-            "v_template": (VERTEX_COUNT, 3),
-            "shapedirs": (VERTEX_COUNT, 3, SHAPE_COUNT),
-            "posedirs": (VERTEX_COUNT, 3, _POSE_FEATURES),
-            "joint_regressor": (JOINT_COUNT, VERTEX_COUNT),
-            "weights": (VERTEX_COUNT, JOINT_COUNT),
+            "v_template": (vertices, 3),
+            "shapedirs": (vertices, 3, SHAPE_COUNT),
+            "posedirs": (vertices, 3, _POSE_FEATURES),
+            "joint_regressor": (JOINT_COUNT, vertices),
+            "weights": (vertices, JOINT_COUNT),
             "hands_mean": (3 * joints,),
             "hands_components": (3 * joints, 3 * joints),
             "joint_axes": (joints, 3, 3),
@@ -81,8 +78,7 @@ class HandModel:
         for name, shape in shapes.items():
             array = require_array(name, getattr(self, name), shape, np.float32, finite=True)
             object.__setattr__(self, name, array)
-        faces = require_array("faces", self.faces, (FACE_COUNT, 3), np.int32)
-        object.__setattr__(self, "faces", faces)
+        object.__setattr__(self, "faces", require_faces("faces", self.faces, vertices))
         tips = require_array("tip_vertices", self.tip_vertices, (5,), np.int32)
         object.__setattr__(self, "tip_vertices", tips)
 

@@ -309,8 +309,21 @@ def test_only_a_right_hand_can_be_written(left: HandModel, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_an_array_of_the_wrong_shape_is_refused_by_name(right: HandModel, name: str) -> None:
+    array = getattr(right, name)
+    # How many vertices and faces there are is the model's own affair; that they are 3-D is not.
+    shorter = array[:, :-1] if name in ("v_template", "faces") else array[:-1]
     with pytest.raises(InvalidValueError, match=name):
-        replace(right, **{name: getattr(right, name)[:-1]})
+        replace(right, **{name: shorter})
+
+
+def test_arrays_of_another_number_of_vertices_are_refused(right: HandModel) -> None:
+    with pytest.raises(InvalidValueError, match=r"shapedirs.*777"):
+        replace(right, v_template=right.v_template[:-1])
+
+
+def test_faces_that_name_a_vertex_there_is_not_are_refused(right: HandModel) -> None:
+    with pytest.raises(InvalidValueError, match="faces"):
+        replace(right, faces=right.faces + 1)
 
 
 def test_an_array_that_is_not_finite_is_refused(right: HandModel) -> None:
