@@ -40,10 +40,20 @@ def align(
     source_mean, target_mean = share @ source, share @ target
     source_centred, target_centred = source - source_mean, target - target_mean
     covariance = (target_centred * share[:, None]).T @ source_centred
+    rotation, singular = _nearest_rotation(covariance)
+    variance = float(share @ np.square(source_centred).sum(axis=1))
+    scale = float(singular.sum()) / variance if with_scale and variance > 0 else 1.0
+    return Similarity(rotation, target_mean - scale * rotation @ source_mean, scale)
+
+
+def nearest_rotation(covariance: FloatArray) -> FloatArray:
+    """Proper rotation (3, 3) nearest to a covariance of target (rows) and source (columns)."""
+    return _nearest_rotation(covariance)[0]
+
+
+def _nearest_rotation(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The rotation and the singular values, the least one negative for a mirrored target."""
     left, singular, right = np.linalg.svd(covariance)
     signs = np.ones(3)
     signs[2] = np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0
-    rotation = (left * signs) @ right
-    variance = float(share @ np.square(source_centred).sum(axis=1))
-    scale = float(singular @ signs) / variance if with_scale and variance > 0 else 1.0
-    return Similarity(rotation, target_mean - scale * rotation @ source_mean, scale)
+    return (left * signs) @ right, singular * signs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,33 @@ FloatArray = NDArray[np.floating[Any]]
 
 _SMALL_ANGLE_RAD = 1e-6
 _SMALL_SQUARED_ANGLE = 1e-6
+_TINY_SQUARED_ANGLE = 1e-16
+
+
+def _products_to_rotation_minus_identity() -> NDArray[np.float64]:
+    """The rotation matrix of a unit quaternion (Diebel, "Representing Attitude", 2006)."""
+    x, y, z, w = range(4)
+    terms = {
+        (0, 0): ((y, y, -2), (z, z, -2)),
+        (0, 1): ((x, y, 2), (z, w, -2)),
+        (0, 2): ((x, z, 2), (y, w, 2)),
+        (1, 0): ((x, y, 2), (z, w, 2)),
+        (1, 1): ((x, x, -2), (z, z, -2)),
+        (1, 2): ((y, z, 2), (x, w, -2)),
+        (2, 0): ((x, z, 2), (y, w, -2)),
+        (2, 1): ((y, z, 2), (x, w, 2)),
+        (2, 2): ((x, x, -2), (y, y, -2)),
+    }
+    linear = np.zeros((4, 4, 3, 3))
+    for (row, column), products in terms.items():
+        for first, second, factor in products:
+            linear[first, second, row, column] = factor
+    return linear.reshape(16, 9)
+
+
+PRODUCTS_TO_ROTATION_MINUS_IDENTITY: Final = _products_to_rotation_minus_identity()
+"""(16, 9) from the products of a unit quaternion's x, y, z, w with each other to the rows of its
+rotation matrix minus identity, exact for small rotations too."""
 
 
 def cross_matrix(vectors: FloatArray) -> FloatArray:
@@ -30,6 +57,17 @@ def axis_angle_to_matrix(rotation_rad: FloatArray) -> FloatArray:
     cross = cross_matrix(rotation_rad)
     identity = np.eye(3, dtype=rotation_rad.dtype)
     return identity + first * cross + second * (cross @ cross)
+
+
+def axis_angle_to_quaternion(rotation_rad: FloatArray) -> FloatArray:
+    """(..., 3) axis times angle in radians to (..., 4) unit quaternions x, y, z, w."""
+    half = 0.5 * rotation_rad
+    squared = (half * half).sum(axis=-1, keepdims=True)
+    half_angle = np.sqrt(squared + half.dtype.type(_TINY_SQUARED_ANGLE))
+    quaternion = np.empty((*half.shape[:-1], 4), dtype=half.dtype)
+    np.multiply(half, np.sin(half_angle) / half_angle, out=quaternion[..., :3])
+    np.cos(half_angle, out=quaternion[..., 3:])
+    return quaternion
 
 
 def rotation_and_left_jacobian(rotation_rad: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _SMALL_SQUARED_ANGLE = 1e-8
+_TINY_ANGLE = 1e-8
 
 
 def axis_angle_to_matrix(rotation_rad: Tensor) -> Tensor:
@@ -21,6 +22,19 @@ def axis_angle_to_matrix(rotation_rad: Tensor) -> Tensor:
     cross = cross_matrix(rotation_rad)
     identity = torch.eye(3, dtype=rotation_rad.dtype, device=rotation_rad.device)
     return identity + first * cross + second * (cross @ cross)
+
+
+def axis_angle_to_rotation_minus_identity(vectors_rad: Tensor, linear: Tensor) -> Tensor:
+    """(N, 3) axis times angle in radians to (N, 9), the rows of each rotation minus identity.
+
+    Ten operations, for those who pose small batches. ``linear`` is
+    ``rotations.PRODUCTS_TO_ROTATION_MINUS_IDENTITY`` as a tensor of the same type.
+    """
+    half = vectors_rad * 0.5
+    angle = torch.linalg.vector_norm(half, dim=1, keepdim=True).clamp_min(_TINY_ANGLE)
+    quaternion = torch.cat([half * (angle.sin() / angle), angle.cos()], dim=1)
+    products = quaternion.unsqueeze(2) * quaternion.unsqueeze(1)
+    return products.view(-1, 16) @ linear
 
 
 def cross_matrix(vectors: Tensor) -> Tensor:

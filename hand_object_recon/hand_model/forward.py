@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.geometry.rotations import axis_angle_to_matrix
-from hand_object_recon.hand_model.conventions import (
-    JOINT_COUNT,
-    JOINT_PARENTS,
-    KEYPOINTS_FROM_JOINTS_AND_TIPS,
-)
+from hand_object_recon.hand_model.conventions import JOINT_COUNT, JOINT_PARENTS
+from hand_object_recon.hand_model.hand_poser import HandPoser, PosedHand
 from hand_object_recon.hand_model.model import HandModel
+
+__all__ = ["HandPoser", "PosedHand", "chain_transforms", "pose_hand", "skin"]
 
 FloatArray = NDArray[np.floating[Any]]
 
 _PARENTS = np.array(JOINT_PARENTS[1:])
-
-
-@dataclass(frozen=True, eq=False)
-class PosedHand:
-    """A posed hand in the frame its translation is given in.
-
-    vertices_m (778, 3); joints_m (21, 3) in keypoint order; joint_rotations (16, 3, 3) and
-    joint_positions_m (16, 3), the global transform of each joint of the model.
-    """
-
-    vertices_m: FloatArray
-    joints_m: FloatArray
-    joint_rotations: FloatArray
-    joint_positions_m: FloatArray
-
-    @property
-    def wrist_pose(self) -> NDArray[np.float64]:
-        """(4, 4) transform from the rest frame at the wrist."""
-        pose = np.eye(4)
-        pose[:3, :3] = self.joint_rotations[0]
-        pose[:3, 3] = self.joint_positions_m[0]
-        return pose
 
 
 def pose_hand(
@@ -49,7 +24,7 @@ def pose_hand(
     shape: FloatArray,
     translation_m: FloatArray,
 ) -> PosedHand:
-    """Pose the model.
+    """Pose the model; ``HandPoser`` does it faster where the shape stays.
 
     pose_rad
         (48,) axis-angle: global orientation about the wrist, then 15 joints.
@@ -58,18 +33,7 @@ def pose_hand(
     translation_m
         (3,) added after the global orientation.
     """
-    local = axis_angle_to_matrix(np.asarray(pose_rad, dtype=np.float32).reshape(JOINT_COUNT, 3))
-    shaped = model.v_template + model.shapedirs @ np.asarray(shape, dtype=np.float32)
-    features = (local[1:] - np.eye(3, dtype=np.float32)).reshape(-1)
-    corrected = shaped + model.posedirs @ features
-    rotations, positions = chain_transforms(local, model.joint_regressor @ shaped)
-    vertices = skin(corrected, model.joint_regressor @ shaped, model.weights, rotations, positions)
-    translation = np.asarray(translation_m, dtype=np.float32)
-    vertices += translation
-    positions = positions + translation
-    tips = vertices[model.tip_vertices]
-    keypoints = np.concatenate([positions, tips])[list(KEYPOINTS_FROM_JOINTS_AND_TIPS)]
-    return PosedHand(vertices, keypoints, rotations, positions)
+    return HandPoser(model, shape).pose(pose_rad, translation_m)
 
 
 def chain_transforms(

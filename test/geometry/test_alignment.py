@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hand_object_recon.geometry.alignment import Similarity, align
+from hand_object_recon.geometry.alignment import Similarity, align, nearest_rotation
 
 
 def weighted_error(
@@ -100,3 +100,15 @@ def test_coinciding_points_give_a_proper_rotation_at_scale_one() -> None:
     assert found.scale == 1.0
     assert np.linalg.det(found.rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(found.apply(np.ones((5, 3))), 4.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_rotation_nearest_to_a_covariance_is_that_of_scipy(mirrored: bool) -> None:
+    random = np.random.default_rng(7)
+    for _ in range(20):
+        source, target = random.normal(size=(2, 5, 3))
+        if mirrored:
+            target = source * np.array([-1.0, 1.0, 1.0])
+        expected, _ = Rotation.align_vectors(target, source)
+        found = nearest_rotation(target.T @ source)
+        np.testing.assert_allclose(found, expected.as_matrix(), atol=1e-9)
