@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,8 +16,19 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide, HandTopology
 from hand_object_recon.core.validation import require_array, require_faces
 from hand_object_recon.hand_model.conventions import JOINT_COUNT, SHAPE_COUNT
+from hand_object_recon.hand_model.model_conventions import ModelConventions, apply_conventions
+from hand_object_recon.hand_model.model_record import BUILT_IN, ModelRecord
+from hand_object_recon.hand_model.store import ASSETS, model_file
 
-ASSETS: Final = Path(__file__).parent / "assets"
+__all__ = [
+    "ASSETS",
+    "HandModel",
+    "load_hand_model",
+    "read_hand_model",
+    "read_record",
+    "write_hand_model",
+]
+
 _POSE_FEATURES: Final = 9 * (JOINT_COUNT - 1)
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0], dtype=np.float32)
 _MIRROR_ROTATION: Final = np.array([1.0, -1.0, -1.0], dtype=np.float32)
@@ -118,37 +131,102 @@ class HandModel:
         )
 
 
-@lru_cache(maxsize=8)
-def load_hand_model(name: str, side: HandSide) -> HandModel:
-    """Load a hand model by name and side.
+def load_hand_model(
+    name: str, side: HandSide, conventions: ModelConventions | None = None
+) -> HandModel:
+    """Load a built-in or imported hand model by name and side.
+
+    Where only the other side was imported, the model is its exact mirror image. A model is read
+    once for each file, side and choice of conventions; importing it anew is noticed.
+
+    conventions
+        Taken instead of those the model was imported with.
 
     Raises
     ------
     InvalidValueError
-        No model of that name is installed; the message lists those that are.
+        No model of that name is installed (the message lists those that are), its file is
+        damaged, or the conventions do not fit it.
     """
-    path = ASSETS / f"{name}.npz"
-    if not path.is_file():
-        known = ", ".join(sorted(asset.stem for asset in ASSETS.glob("*.npz")))
-        raise InvalidValueError(f"hand model {name!r} is not installed; known are {known}")
-    right = read_hand_model(path, name)
-    return right if side is HandSide.RIGHT else right.mirrored()
+    path, side = model_file(name, side), HandSide(side)
+    status = path.stat()
+    version = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return _load(path, version, name, side, conventions)
+
+
+@lru_cache(maxsize=16)
+def _load(
+    path: Path,
+    version: tuple[int, int, int],
+    name: str,
+    side: HandSide,
+    conventions: ModelConventions | None,
+) -> HandModel:
+    del version
+    stored, record = read_hand_model(path, name), read_record(path)
+    chosen = record.conventions if conventions is None else conventions
+    model = apply_conventions(stored, chosen, is_mano=record.kind == "mano")
+    return model if model.side is side else model.mirrored()
 
 
 def read_hand_model(path: Path, name: str) -> HandModel:
-    """Read the right hand of a model from an npz with the fields of ``HandModel``."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays: dict[str, Any] = {key: stored[key] for key in stored.files}
-    licence = str(arrays.pop("licence"))
-    return HandModel(name=name, side=HandSide.RIGHT, licence=licence, **arrays)
+    """Read one side of a model, as it is stored, from an npz with the fields of ``HandModel``.
+
+    A file that does not name its side holds the right hand.
+    """
+    stored = _read_npz(path)
+    wanted = {field.name for field in fields(HandModel)} - {"name", "side", "licence"}
+    missing = sorted((wanted | {"licence"}) - set(stored))
+    if missing:
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+    return HandModel(
+        name=name,
+        side=HandSide(str(stored["side"])) if "side" in stored else HandSide.RIGHT,
+        licence=str(stored["licence"]),
+        **{key: stored[key] for key in wanted},
+    )
 
 
-def write_hand_model(model: HandModel, path: Path) -> None:
-    """Write the right hand of a model so that ``read_hand_model`` reads it back."""
-    if model.side is not HandSide.RIGHT:
-        raise InvalidValueError("a model file holds the right hand; the left is its mirror image")
+def read_record(path: Path) -> ModelRecord:
+    """Read what was kept beside a model's arrays when it was imported."""
+    stored = _read_npz(path)
+    return ModelRecord.from_json(str(stored["record"])) if "record" in stored else BUILT_IN
+
+
+def write_hand_model(model: HandModel, path: Path, record: ModelRecord | None = None) -> None:
+    """Write a side of a model so that ``read_hand_model`` reads it back; all of it or nothing.
+
+    record
+        Kept with an imported model, which may be of either side. Without it the file is an asset
+        of the package, which holds the right hand.
+    """
     values = {field.name: getattr(model, field.name) for field in fields(model)}
     arrays: dict[str, Any] = {
         name: value for name, value in values.items() if isinstance(value, np.ndarray)
     }
-    np.savez_compressed(path, licence=np.array(model.licence), **arrays)
+    arrays["licence"] = np.array(model.licence)
+    if record is not None:
+        arrays |= {"side": np.array(str(model.side)), "record": np.array(record.to_json())}
+    elif model.side is not HandSide.RIGHT:
+        raise InvalidValueError("a model file holds the right hand; the left is its mirror image")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: Path, reason: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"hand model file {path} does not read: {reason}; import the model again with --force"
+    )

@@ -13,7 +13,7 @@ import trimesh
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
-from hand_object_recon.core.keypoints import BONES, KEYPOINT_NAMES
+from hand_object_recon.core.keypoints import BONES
 from hand_object_recon.hand_model.conventions import JOINT_PARENTS
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import (
@@ -21,8 +21,10 @@ from hand_object_recon.hand_model.model import (
     HandModel,
     load_hand_model,
     read_hand_model,
+    read_record,
     write_hand_model,
 )
+from hand_object_recon.hand_model.model_record import ModelRecord
 
 SHAPES = {
     "v_template": (778, 3),
@@ -40,17 +42,6 @@ SHAPES = {
     "pose_covariance_rad2": (45, 45),
 }
 INTEGER_ARRAYS = ("faces", "tip_vertices")
-
-# Metacarpal, phalanges and the soft tissue at the tip, millimetres, means of 66 adults on
-# radiographs: Buryanov & Kotiuk, Int. J. Morphol. 28(3):755-758, 2010. The thumb counts from
-# its carpometacarpal joint, the fingers from the knuckle.
-PUBLISHED_FINGERS_MM = {
-    "thumb": (46.22, 31.57, 21.67, 5.67),
-    "index": (39.78, 22.38, 15.82, 3.84),
-    "middle": (44.63, 26.33, 17.40, 3.95),
-    "ring": (41.37, 25.65, 17.30, 3.95),
-    "pinky": (32.74, 18.11, 15.96, 3.73),
-}
 
 
 def rest_keypoints_mm(model: HandModel) -> np.ndarray:
@@ -87,11 +78,13 @@ def test_skin_weights_share_every_vertex_out(right: HandModel) -> None:
 
 
 def test_every_joint_is_a_weighted_mean_of_vertices_near_it(right: HandModel) -> None:
-    assert right.joint_regressor.min() >= 0.0
     np.testing.assert_allclose(right.joint_regressor.sum(axis=1), 1.0, atol=1e-6)
     for row, joint in zip(right.joint_regressor, right.rest_joints_m, strict=True):
-        distance = np.linalg.norm(right.v_template[row > 0] - joint, axis=1)
+        distance = np.linalg.norm(right.v_template[row != 0] - joint, axis=1)
         assert distance.max() < 0.06
+        # Noise of the vertices must not be amplified in the joint.
+        assert np.linalg.norm(row) < 0.6
+        assert np.abs(row).max() < 0.3
 
 
 def test_joints_regressed_from_a_shaped_mesh_are_the_shaped_joints(right: HandModel) -> None:
@@ -146,42 +139,18 @@ def test_the_wrist_rim_lies_behind_the_wrist(right: HandModel) -> None:
     assert np.all(right.v_template[rim, 0] > 0.02)
 
 
-def test_the_hand_is_as_long_as_the_mean_adult_hand(right: HandModel) -> None:
-    joints = rest_keypoints_mm(right)
-    assert np.linalg.norm(joints[12] - joints[0]) == pytest.approx(185.0, abs=2.0)
-
-
-def test_fingers_are_as_long_as_published_radiographs_say(right: HandModel) -> None:
-    """Whole fingers, because the key-point convention divides them elsewhere; within 8 mm,
-    which is about one standard deviation of the published sums."""
-    ends = [KEYPOINT_NAMES[end] for _, end in BONES]
-    lengths = dict(zip(ends, bone_lengths(rest_keypoints_mm(right)), strict=True))
-    for finger, published in PUBLISHED_FINGERS_MM.items():
-        own = [
-            length
-            for name, length in lengths.items()
-            if name.startswith(finger) and name not in (f"{finger}_mcp", "thumb_cmc")
-        ]
-        if finger == "thumb":
-            own.append(lengths["thumb_mcp"])
-        assert len(own) == 3
-        assert sum(own) == pytest.approx(sum(published), abs=8.0), finger
-
-
 def test_bones_have_the_proportions_of_the_recorded_truth(
     right: HandModel, reference_data: Path
 ) -> None:
-    """After one scale for the whole hand. The thumb's last bone is 6.3 mm short of the truth;
-    every bone of the other fingers is within 3.5 mm, the mean of all is 1.6 mm."""
+    """After one scale for the whole hand; the truth's own bones wander by 1 to 4 mm."""
     with np.load(reference_data / "data" / "real_hand" / "ground_truth.npz") as truth:
         wanted = 1000.0 * bone_lengths(truth["joints"]).mean(axis=0)
     own = bone_lengths(rest_keypoints_mm(right))
     scale = (wanted @ own) / (own @ own)
     assert scale == pytest.approx(1.0, abs=0.05)
     difference = np.abs(scale * own - wanted)
-    assert difference.mean() < 2.5
-    assert difference[4:].max() < 4.0
-    assert difference[:4].max() < 7.0
+    assert difference.mean() < 1.5
+    assert difference.max() < 3.0
 
 
 def test_the_joint_axes_are_right_handed_and_the_last_runs_along_the_bone(
@@ -241,29 +210,6 @@ def test_the_pose_components_are_orthonormal_and_ordered_by_variance(
     np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0.0, atol=1e-5)
 
 
-def test_size_scales_the_whole_hand_by_five_percent(right: HandModel) -> None:
-    np.testing.assert_allclose(right.shapedirs[..., 0], 0.05 * right.v_template, atol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("mode", "finger"), [(5, "thumb"), (6, "index"), (7, "middle"), (8, "ring"), (9, "pinky")]
-)
-def test_a_finger_length_mode_stretches_that_finger_only(
-    right: HandModel, mode: int, finger: str
-) -> None:
-    shape = np.zeros(10)
-    shape[mode] = 1.0
-    stretched = 1000.0 * pose_hand(right, np.zeros(48), shape, np.zeros(3)).joints_m
-    change = bone_lengths(stretched) - bone_lengths(rest_keypoints_mm(right))
-    for (_, end), millimetres in zip(BONES, change, strict=True):
-        name = KEYPOINT_NAMES[end]
-        base = "thumb_cmc" if finger == "thumb" else f"{finger}_mcp"
-        if name.startswith(finger) and name != base:
-            assert 0.5 < millimetres < 2.5, name
-        else:
-            assert abs(millimetres) < 0.2, name
-
-
 def test_mirroring_twice_gives_the_same_hand(right: HandModel, left: HandModel) -> None:
     again = left.mirrored()
     assert again.side is HandSide.RIGHT
@@ -302,9 +248,25 @@ def test_a_written_model_is_read_back_unchanged(right: HandModel, tmp_path: Path
             )
 
 
-def test_only_a_right_hand_can_be_written(left: HandModel, tmp_path: Path) -> None:
+def test_only_a_right_hand_can_be_written_as_an_asset(left: HandModel, tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="right hand"):
         write_hand_model(left, tmp_path / "left.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_left_hand_that_was_imported_is_read_back_as_a_left_hand(
+    left: HandModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine_left.npz"
+    record = ModelRecord("rig", "hand.glb")
+    write_hand_model(left, path, record)
+    copy = read_hand_model(path, "mine")
+    assert (copy.side, copy.licence, read_record(path)) == (HandSide.LEFT, left.licence, record)
+    np.testing.assert_array_equal(copy.v_template, left.v_template)
+
+
+def test_the_shipped_model_has_the_record_of_a_built_in_one() -> None:
+    assert read_record(ASSETS / "open_hand.npz").kind == "built_in"
 
 
 @pytest.mark.parametrize("name", SHAPES)
