@@ -183,19 +183,35 @@ def volume_loss(
     return float(rest - close(flexed(model, joint, 90.0).vertices_m, model.faces).volume)
 
 
-@pytest.mark.parametrize(("finger", "level"), [("index", 1), ("middle", 1), ("index", 0)])
-def test_pose_correctives_keep_at_least_half_of_the_volume_that_plain_skinning_loses(
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("finger", ["index", "middle", "ring", "pinky"])
+def test_pose_correctives_give_back_most_of_the_volume_that_plain_skinning_loses(
     either: HandModel,
     finger: str,
     level: int,
     closed_mesh: Callable[[np.ndarray, np.ndarray], trimesh.Trimesh],
 ) -> None:
-    """At 90 degrees of the index PIP plain skinning loses 1.30 ml, the corrected hand 0.48."""
+    """At 90 degrees plain skinning loses 0.6 to 4.4 ml a joint, the corrected hand a quarter of
+    it at most, and up to a third at the little finger's knuckle."""
     joint = finger_joints(finger)[level]
     plain = replace(either, posedirs=np.zeros_like(either.posedirs))
     lost = volume_loss(plain, joint, closed_mesh)
-    assert lost > 1e-6
-    assert 0.0 < volume_loss(either, joint, closed_mesh) < 0.5 * lost
+    assert lost > 0.5e-6
+    assert abs(volume_loss(either, joint, closed_mesh)) < 0.35 * lost
+
+
+def test_pose_correctives_keep_the_thumbs_base_from_collapsing(
+    right: HandModel, closed_mesh: Callable[[np.ndarray, np.ndarray], trimesh.Trimesh]
+) -> None:
+    """Flexed by 45 degrees, the thumb's base loses 16 ml in plain skinning, 9 ml corrected."""
+    joint = finger_joints("thumb")[0]
+    rest = closed_mesh(right.v_template, right.faces).volume
+    plain = replace(right, posedirs=np.zeros_like(right.posedirs))
+    losses = [
+        rest - closed_mesh(flexed(model, joint, 45.0).vertices_m, model.faces).volume
+        for model in (plain, right)
+    ]
+    assert losses[1] < 0.65 * losses[0]
 
 
 def test_pose_correctives_act_near_their_own_joint_only(right: HandModel) -> None:
@@ -204,4 +220,4 @@ def test_pose_correctives_act_near_their_own_joint_only(right: HandModel) -> Non
         moved = np.abs(block).max(axis=(1, 2)) > 1e-5
         distance = np.linalg.norm(right.v_template[moved] - right.rest_joints_m[joint], axis=1)
         assert moved.any()
-        assert distance.max() < 0.06
+        assert distance.max() < 0.065

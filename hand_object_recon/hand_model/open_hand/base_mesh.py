@@ -15,7 +15,7 @@ FloatArray = NDArray[np.floating[Any]]
 _BASE_TO_REST: Final = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 
 # The rig's wrist lies in the forearm; the key-point convention puts it at the crease.
-_WRIST_FROM_RIG_M: Final = np.array([-0.015, -0.0025, 0.0015])
+_WRIST_FROM_RIG_M: Final = np.array([-0.020, -0.0085, -0.0025])
 
 # Wrist crease to middle finger tip, the mean of men (193 mm) and women (181 mm) in the
 # anthropometric survey ANSUR II (Gordon et al., 2014), less the few millimetres between the

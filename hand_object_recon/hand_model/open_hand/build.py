@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from hand_object_recon.hand_model.open_hand.pose_space import (
     pose_set_rad,
     to_axis_angle,
 )
+from hand_object_recon.hand_model.open_hand.proportions import with_adult_proportions
+from hand_object_recon.hand_model.open_hand.rest_hand import RestHand
 from hand_object_recon.hand_model.open_hand.shape_space import build_shape_space
 from hand_object_recon.hand_model.open_hand.skeleton import build_skeleton
 from hand_object_recon.hand_model.open_hand.skin_weights import build_skin_weights
@@ -29,14 +31,22 @@ _LICENCE = (
 )
 
 
+FloatArray = NDArray[np.floating[Any]]
+
+_SET_POSES: Final = 200
+_RANDOM_POSES: Final = 200
+_SEED: Final = 5
+
+
 def build_open_hand(base: BaseMesh) -> HandModel:
     """The right open hand from its base mesh; the same arrays at every call."""
     skeleton = build_skeleton(base)
     weights = build_skin_weights(base, skeleton)
-    regressor = build_joint_regressor(base.vertices_m, skeleton.joints_m, weights)
-    joints = regressor @ base.vertices_m
-    limits = joint_limits_rad()
-    angles = pose_set_rad()
+    vertices = with_adult_proportions(base.vertices_m, weights, skeleton)
+    joints, limits, angles = skeleton.joints_m, joint_limits_rad(), pose_set_rad()
+    posedirs = build_pose_correctives(vertices, base.faces, joints, weights, skeleton.axes, limits)
+    rest = RestHand(vertices, joints, weights, posedirs, skeleton.axes)
+    posed = rest.posed(_regressor_poses(angles, limits))
     flat_angles = angles.reshape(len(angles), -1)
     poses = to_axis_angle(angles, skeleton.axes)
     mean = poses.mean(axis=0)
@@ -45,13 +55,11 @@ def build_open_hand(base: BaseMesh) -> HandModel:
         name="open_hand",
         side=HandSide.RIGHT,
         licence=_LICENCE,
-        v_template=_float32(base.vertices_m),
+        v_template=_float32(vertices),
         faces=base.faces,
-        shapedirs=_float32(build_shape_space(base.vertices_m, weights, skeleton)),
-        posedirs=_float32(
-            build_pose_correctives(base.vertices_m, joints, weights, skeleton.axes, limits)
-        ),
-        joint_regressor=_float32(regressor),
+        shapedirs=_float32(build_shape_space(vertices, weights, skeleton)),
+        posedirs=_float32(posedirs),
+        joint_regressor=_float32(build_joint_regressor(vertices, joints, weights, *posed)),
         weights=_float32(weights),
         hands_mean=_float32(mean),
         hands_components=_float32(components),
@@ -61,6 +69,13 @@ def build_open_hand(base: BaseMesh) -> HandModel:
         pose_mean_rad=_float32(flat_angles.mean(axis=0)),
         pose_covariance_rad2=_float32(np.cov(flat_angles.T)),
     )
+
+
+def _regressor_poses(pose_set: FloatArray, limits_rad: FloatArray) -> FloatArray:
+    """(S, 15, 3) poses a regressed joint must be right in: some of the set, some at random."""
+    random = np.random.default_rng(_SEED)
+    anywhere = random.uniform(limits_rad[..., 0], limits_rad[..., 1], (_RANDOM_POSES, 15, 3))
+    return np.concatenate([pose_set[:: len(pose_set) // _SET_POSES], anywhere])
 
 
 def _float32(array: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from hand_object_recon.hand_model.open_hand.base_mesh import BaseMesh, chain_nam
 
 FloatArray = NDArray[np.floating[Any]]
 
-WRIST_TO_KNUCKLE_SHARE: Final = {"index": 0.505, "middle": 0.522, "ring": 0.496, "pinky": 0.556}
+WRIST_TO_KNUCKLE_SHARE: Final = {"index": 0.514, "middle": 0.53, "ring": 0.508, "pinky": 0.57}
 """Straight distance wrist to knuckle as a share of wrist to knuckle to tip."""
 
 PHALANX_SHARES: Final = {
@@ -31,12 +31,22 @@ PHALANX_SHARES: Final = {
     "middle": (0.385, 0.29, 0.325),
     "ring": (0.375, 0.305, 0.32),
     "pinky": (0.355, 0.315, 0.33),
-    "thumb": (0.355, 0.32, 0.325),
+    "thumb": (0.325, 0.29, 0.385),
 }
 """Bones from the first joint to the surface tip as shares of their sum. Of the thumb the first
 joint is the carpometacarpal one, whose metacarpal is the first bone."""
 
-THUMB_BASE_FROM_WRIST_M: Final = 0.038
+THUMB_BASE_FROM_WRIST_M: Final = 0.034
+
+FROM_CENTRE_LINE_M: Final = {
+    "index": ((0.0, 0.0005, -0.0025), (0.0, 0.0015, 0.0), (0.0, 0.0, 0.0)),
+    "middle": ((0.0, 0.0005, 0.001), (0.0, 0.0015, 0.0), (0.0, 0.0, 0.0)),
+    "ring": ((0.0, 0.002, -0.002), (0.0, 0.0015, 0.0), (0.0, 0.0, 0.0)),
+    "pinky": ((0.0, 0.0025, 0.0), (0.0, 0.0005, 0.0), (0.0, 0.0, 0.0)),
+    "thumb": ((-0.005, -0.004, 0.0), (-0.001, -0.003, 0.004), (0.0, 0.002, 0.003)),
+}
+"""Joints lie beside the middle of the finger's cross-sections: bones run near the back of the
+hand, tendons and pads on the palm's side. Rest frame of the right hand."""
 _SLAB_M: Final = 0.005
 
 
@@ -124,9 +134,9 @@ def _finger_joints(base: BaseMesh, finger: str, tip_m: FloatArray) -> FloatArray
         start = _knuckle_arc(line, WRIST_TO_KNUCKLE_SHARE[finger])
     first, second, _ = PHALANX_SHARES[finger]
     free = total - start
-    return np.stack(
-        [line.at(start), line.at(start + first * free), line.at(start + (first + second) * free)]
-    )
+    along = (start, start + first * free, start + (first + second) * free)
+    middle = np.stack([line.at(arc) for arc in along])
+    return np.asarray(middle + np.array(FROM_CENTRE_LINE_M[finger]))
 
 
 def _centre_line(base: BaseMesh, finger: str, tip_m: FloatArray) -> FingerLine:
