@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hand_object_recon.geometry.rotations import rotation_between
 from hand_object_recon.hand_model.forward import PosedHand
 from hand_object_recon.hand_model.model import HandModel
+from hand_object_recon.hand_model.topology.adjacency import boundary_loops
 
 FloatArray = NDArray[np.floating[Any]]
 Faces = NDArray[np.int32]
@@ -64,13 +65,8 @@ def ring_count() -> int:
 @lru_cache(maxsize=4)
 def wrist_rim(model: HandModel) -> tuple[int, ...]:
     """Vertices of the mesh's one open rim, in the order of its boundary edges."""
-    directed = np.concatenate([model.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
-    edges = {(int(start), int(end)) for start, end in directed}
-    following = {start: end for start, end in edges if (end, start) not in edges}
-    loop = [min(following)]
-    while (vertex := following[loop[-1]]) != loop[0]:
-        loop.append(vertex)
-    return tuple(loop)
+    (loop,) = boundary_loops(model.faces)
+    return tuple(loop.tolist())
 
 
 def _out_of_wrist(model: HandModel, hand: PosedHand) -> FloatArray:

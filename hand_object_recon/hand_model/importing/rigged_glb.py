@@ -27,7 +27,6 @@ from hand_object_recon.hand_model.importing.anatomy import (
     pose_statistics,
 )
 from hand_object_recon.hand_model.importing.glb_file import GlbFile, read_glb
-from hand_object_recon.hand_model.importing.joint_regressor import exact_joint_regressor
 from hand_object_recon.hand_model.importing.model_checks import require_hand_size
 from hand_object_recon.hand_model.importing.rig_joint_names import (
     RigJoint,
@@ -37,6 +36,8 @@ from hand_object_recon.hand_model.importing.rig_joint_names import (
 )
 from hand_object_recon.hand_model.joint_orders import joint_order
 from hand_object_recon.hand_model.model import HandModel
+from hand_object_recon.hand_model.open_hand.joint_regressor import build_joint_regressor
+from hand_object_recon.hand_model.open_hand.rest_hand import RestHand
 from hand_object_recon.hand_model.open_hand.shape_space import build_shape_space
 from hand_object_recon.hand_model.open_hand.skeleton import FingerLine, Skeleton
 
@@ -94,7 +95,8 @@ def rig_model(hand: RiggedHand, name: str, licence: str) -> HandModel:
     statistics = pose_statistics()
     poses = np.einsum("nja,jac->njc", statistics.poses_rad, axes).reshape(-1, 45)
     _, _, components = np.linalg.svd(poses - poses.mean(axis=0), full_matrices=False)
-    count = len(hand.vertices_m)
+    posedirs = np.zeros((len(hand.vertices_m), 3, 9 * (JOINT_COUNT - 1)))
+    rest = RestHand(hand.vertices_m, hand.joints_m, hand.weights, posedirs, axes)
     return HandModel(
         name=name,
         side=hand.side,
@@ -102,10 +104,8 @@ def rig_model(hand: RiggedHand, name: str, licence: str) -> HandModel:
         v_template=hand.vertices_m.astype(np.float32),
         faces=hand.faces,
         shapedirs=_shape_space(hand, tips, axes).astype(np.float32),
-        posedirs=np.zeros((count, 3, 9 * (JOINT_COUNT - 1)), dtype=np.float32),
-        joint_regressor=exact_joint_regressor(hand.vertices_m, hand.joints_m, hand.weights).astype(
-            np.float32
-        ),
+        posedirs=posedirs.astype(np.float32),
+        joint_regressor=build_joint_regressor(rest).astype(np.float32),
         weights=hand.weights.astype(np.float32),
         hands_mean=poses.mean(axis=0).astype(np.float32),
         hands_components=components.astype(np.float32),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,6 @@ _LICENCE = (
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SET_POSES: Final = 200
-_RANDOM_POSES: Final = 200
-_SEED: Final = 5
-
 
 def build_open_hand(base: BaseMesh) -> HandModel:
     """The right open hand from its base mesh; the same arrays at every call."""
@@ -46,7 +42,6 @@ def build_open_hand(base: BaseMesh) -> HandModel:
     joints, limits, angles = skeleton.joints_m, joint_limits_rad(), pose_set_rad()
     posedirs = build_pose_correctives(vertices, base.faces, joints, weights, skeleton.axes, limits)
     rest = RestHand(vertices, joints, weights, posedirs, skeleton.axes)
-    posed = rest.posed(_regressor_poses(angles, limits))
     flat_angles = angles.reshape(len(angles), -1)
     poses = to_axis_angle(angles, skeleton.axes)
     mean = poses.mean(axis=0)
@@ -59,7 +54,7 @@ def build_open_hand(base: BaseMesh) -> HandModel:
         faces=base.faces,
         shapedirs=_float32(build_shape_space(vertices, weights, skeleton)),
         posedirs=_float32(posedirs),
-        joint_regressor=_float32(build_joint_regressor(vertices, joints, weights, *posed)),
+        joint_regressor=_float32(build_joint_regressor(rest)),
         weights=_float32(weights),
         hands_mean=_float32(mean),
         hands_components=_float32(components),
@@ -69,13 +64,6 @@ def build_open_hand(base: BaseMesh) -> HandModel:
         pose_mean_rad=_float32(flat_angles.mean(axis=0)),
         pose_covariance_rad2=_float32(np.cov(flat_angles.T)),
     )
-
-
-def _regressor_poses(pose_set: FloatArray, limits_rad: FloatArray) -> FloatArray:
-    """(S, 15, 3) poses a regressed joint must be right in: some of the set, some at random."""
-    random = np.random.default_rng(_SEED)
-    anywhere = random.uniform(limits_rad[..., 0], limits_rad[..., 1], (_RANDOM_POSES, 15, 3))
-    return np.concatenate([pose_set[:: len(pose_set) // _SET_POSES], anywhere])
 
 
 def _float32(array: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
