@@ -41,7 +41,15 @@ EXTRAS = {
     "synthesis": ["embreex>=4"],
     "open3d": ["open3d>=0.18"],
     "dds": ["cyclonedds>=11; python_version < '3.14'"],
-    "test": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3", "smplx==0.1.28", "trimesh>=4"],
+    "test": [
+        "hypothesis>=6",
+        "onnx>=1.17",
+        "onnxruntime>=1.20",
+        "pytest>=8",
+        "pytest-xdist>=3",
+        "smplx==0.1.28",
+        "trimesh>=4",
+    ],
     "dev": ["mypy>=2", "pre-commit>=4", "ruff>=0.17", "types-PyYAML"],
 }
 
