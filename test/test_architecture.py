@@ -49,9 +49,10 @@ ONLY_IN: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
     "embreex": {"synthesis"},
+    "smplx": {"evaluation"},
 }
 
-NOWHERE = {"cv_bridge", "chumpy", "smplx", "manopth", "tf_transformations"}
+NOWHERE = {"cv_bridge", "chumpy", "manopth", "tf_transformations"}
 
 CORE_LIBRARIES = {"numpy", "pydantic", "yaml"}
 

@@ -14,6 +14,7 @@ import typer
 from hand_object_recon import __version__
 from hand_object_recon.cli.config import config
 from hand_object_recon.cli.demo import demo
+from hand_object_recon.cli.hand_model import hand_model
 from hand_object_recon.cli.plugins import plugins
 from hand_object_recon.cli.replay import replay
 from hand_object_recon.core.errors import HandObjectReconError
@@ -35,6 +36,7 @@ app.command()(replay)
 app.command()(demo)
 app.command()(plugins)
 app.command()(config)
+app.add_typer(hand_model)
 
 
 def _print_version(wanted: bool) -> None:

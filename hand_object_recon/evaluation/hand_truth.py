@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.core.validation import require_array
+from hand_object_recon.evaluation.truth_arrays import read_truth_arrays
 
 _REQUIRED = ("stamps_ns", "joints", "vertices")
 
@@ -70,12 +70,7 @@ def load_hand_truth(path: Path) -> HandTruth:
         The file cannot be read, an array is missing or has the wrong shape, or a side is
         neither left nor right.
     """
-    arrays = _read_arrays(path)
-    missing = [name for name in _REQUIRED if name not in arrays]
-    if missing:
-        raise InvalidValueError(
-            f"truth file {path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays))}"
-        )
+    arrays = read_truth_arrays(path, _REQUIRED)
     try:
         count = len(np.atleast_1d(arrays["stamps_ns"]))
         return HandTruth(
@@ -87,17 +82,6 @@ def load_hand_truth(path: Path) -> HandTruth:
         )
     except InvalidValueError as error:
         raise InvalidValueError(f"truth file {path}: {error}") from None
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except (ValueError, BadZipFile, AttributeError, EOFError):
-        reason = "it is not an npz of plain arrays"
-    raise InvalidValueError(f"truth file {path} cannot be read: {reason}")
 
 
 def _texts(arrays: dict[str, NDArray[Any]], name: str, count: int) -> tuple[str, ...]:

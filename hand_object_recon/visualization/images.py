@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from hand_object_recon.core.errors import InvalidValueError
 
 
-def save_image(path: Path, rgb: NDArray[np.uint8]) -> None:
+def save_image(path: Path, rgb: NDArray[np.uint8], *, png_compression: int = 1) -> None:
     """Write (H, W, 3) uint8 RGB; the file name's ending (.png, .jpg) chooses the format.
+
+    png_compression
+        1 is quick, 9 makes the smallest file.
 
     Raises
     ------
@@ -22,7 +25,9 @@ def save_image(path: Path, rgb: NDArray[np.uint8]) -> None:
     """
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     try:
-        written, data = cv2.imencode(path.suffix, bgr)
+        written, data = cv2.imencode(
+            path.suffix, bgr, [cv2.IMWRITE_PNG_COMPRESSION, png_compression]
+        )
     except cv2.error:
         written = False
     if not written:

@@ -1,0 +1,1 @@
+"""Speed and accuracy of the hand model: its layer and its inverse kinematics."""
