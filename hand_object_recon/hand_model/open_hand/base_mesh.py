@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.hand_model.topology.adjacency import boundary_edges
+
 FloatArray = NDArray[np.floating[Any]]
 
 # Base axes: fingers -y, palm -x, thumb -z. Rest frame: fingers -x, palm -y, thumb +z.
@@ -71,6 +73,8 @@ def read_base_mesh(path: Path) -> BaseMesh:
         faces = stored["faces"].astype(np.int32)
     origin = joints[names.index("wrist")] + _WRIST_FROM_RIG_M
     vertices, joints = vertices - origin, joints - origin
+    rim = boundary_edges(faces)[:, 0]
+    vertices[rim, 0] = vertices[:, 0].max()  # a straight cut through the forearm
     scale = MEAN_HAND_LENGTH_M / -vertices[:, 0].min()
     fingers = ("thumb", *_WEBXR_FINGERS)
     index = {finger: [names.index(name) for name in chain_names(finger)] for finger in fingers}

@@ -23,7 +23,7 @@ def with_adult_proportions(
     vertices_m: FloatArray, weights: FloatArray, skeleton: Skeleton
 ) -> FloatArray:
     """(778, 3) the base mesh's vertices with broader fingers and a thinner palm; lengths stay."""
-    vertices = vertices_m + _THINNER_PALM * palm_thickness(vertices_m, weights, skeleton)
+    vertices = vertices_m + _THINNER_PALM * palm_thickness(vertices_m, weights)
     for finger in FINGERS_IN_JOINT_ORDER:
         joints = list(finger_joints(finger))
         line = skeleton.lines[finger]

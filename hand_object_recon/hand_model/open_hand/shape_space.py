@@ -21,7 +21,7 @@ _LONG_FINGERS: Final = ("index", "middle", "ring", "pinky")
 
 MODE_NAMES: Final = (
     "size",
-    "palm_length",
+    "palm_to_fingers",
     "palm_breadth",
     "palm_thickness",
     "finger_length",
@@ -36,7 +36,7 @@ MODE_NAMES: Final = (
 # a given hand length. Fingers: what Hsiao et al. (2015) and Greiner (1991) report beyond size.
 _SIGMA: Final = {
     "size": 0.055,
-    "palm_length": 0.035,
+    "palm_to_fingers": 0.035,
     "palm_breadth": 0.055,
     "palm_thickness": 0.06,
     "finger_length": 0.04,
@@ -78,9 +78,9 @@ def _proportions(
     }
     return {
         "size": vertices_m,
-        "palm_length": _palm_stretch(vertices_m, weights, skeleton, axis=0),
+        "palm_to_fingers": _palm_stretch(vertices_m, weights, skeleton, axis=0),
         "palm_breadth": _palm_stretch(vertices_m, weights, skeleton, axis=2),
-        "palm_thickness": palm_thickness(vertices_m, weights, skeleton),
+        "palm_thickness": palm_thickness(vertices_m, weights),
         "finger_length": _sum(stretch[name] for name in _LONG_FINGERS),
         "finger_thickness": _sum(
             _finger_thickness(vertices_m, weights, skeleton, finger)
@@ -129,9 +129,9 @@ def _palm_stretch(
     return displacement
 
 
-def palm_thickness(vertices_m: FloatArray, weights: FloatArray, skeleton: Skeleton) -> FloatArray:
+def palm_thickness(vertices_m: FloatArray, weights: FloatArray) -> FloatArray:
     """Away from the palm's middle plane."""
-    middle = skeleton.joints_m[[1, 4, 7, 10], 1].mean() / 2
+    middle = np.average(vertices_m[:, 1], weights=weights[:, 0])
     displacement = np.zeros_like(vertices_m)
     displacement[:, 1] = weights[:, 0] * (vertices_m[:, 1] - middle)
     return displacement

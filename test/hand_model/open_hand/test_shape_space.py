@@ -51,9 +51,9 @@ def test_a_mode_grows_what_it_is_named_after(
     assert change_of_proportion(right, mode, measure) > least
 
 
-def test_palm_length_makes_the_palm_longer_than_the_fingers(right: HandModel) -> None:
+def test_palm_to_fingers_makes_the_palm_longer_than_the_fingers(right: HandModel) -> None:
     for finger in FINGER_NAMES[1:]:
-        assert change_of_proportion(right, "palm_length", f"{finger}_length") < -0.01
+        assert change_of_proportion(right, "palm_to_fingers", f"{finger}_length") < -0.01
 
 
 def test_index_to_ring_shortens_the_ring_finger_as_it_lengthens_the_index(
