@@ -26,7 +26,8 @@ def depth_from_millimetres(depth_mm: NDArray[Any], limits: DepthSettings) -> NDA
 
 def depth_from_metres(depth: NDArray[Any], limits: DepthSettings) -> NDArray[np.float32]:
     """Native float32 metres; NaN where zero, not finite or outside ``limits``."""
-    depth_m = depth.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        depth_m = depth.astype(np.float32)
     is_reading = (depth_m > 0) & (depth_m >= limits.min_m) & (depth_m <= limits.max_m)
     np.copyto(depth_m, np.nan, where=~is_reading)
     return depth_m
