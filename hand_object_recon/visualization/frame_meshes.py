@@ -1,0 +1,83 @@
+"""The meshes of one reconstruction, each with name, normals and colour, ready for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
+from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
+from hand_object_recon.visualization.palette import OBJECT_COLOR, SIDE_COLORS, Rgb
+
+_TOWARDS_CAMERA: Final = (0.0, 0.0, -1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NamedMesh:
+    """A mesh in the camera optical frame, in metres.
+
+    vertices_m, normals
+        (V, 3) float32; the normals have length one.
+    faces
+        (F, 3) int32, counter-clockwise seen from outside.
+    """
+
+    name: str
+    vertices_m: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    color: Rgb
+
+
+def frame_meshes(
+    reconstruction: Reconstruction,
+    topologies: Mapping[str, HandTopology],
+    sides: Collection[HandSide] = tuple(HandSide),
+) -> list[NamedMesh]:
+    """Hands of these sides (``hand_1_right``) and every object (``object_4``) of a frame.
+
+    Raises
+    ------
+    InvalidValueError
+        The topology of a hand is not given or has another number of vertices.
+    """
+    hands = [_hand_mesh(hand, topologies) for hand in reconstruction.hands if hand.side in sides]
+    return hands + [_object_mesh(item) for item in reconstruction.objects]
+
+
+def _hand_mesh(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> NamedMesh:
+    topology = topologies.get(hand.topology)
+    if topology is None:
+        raise InvalidValueError(
+            f"hand {hand.track_id} has topology {hand.topology!r}, whose faces are not given; "
+            f"known are {', '.join(topologies) or 'none'}"
+        )
+    if topology.vertex_count != len(hand.vertices_m):
+        raise InvalidValueError(
+            f"hand {hand.track_id} has {len(hand.vertices_m)} vertices, its topology "
+            f"{hand.topology!r} has {topology.vertex_count}; they must be equal"
+        )
+    name = f"hand_{hand.track_id}_{hand.side}"
+    return _mesh(name, hand.vertices_m, topology.faces, SIDE_COLORS[hand.side])
+
+
+def _object_mesh(item: ObjectEstimate) -> NamedMesh:
+    in_camera = item.vertices_m @ item.pose[:3, :3].T + item.pose[:3, 3]
+    name = f"object_{item.track_id}"
+    return _mesh(name, in_camera.astype(np.float32), item.faces, OBJECT_COLOR)
+
+
+def _mesh(
+    name: str, vertices_m: NDArray[np.float32], faces: NDArray[np.int32], color: Rgb
+) -> NamedMesh:
+    areas = face_area_vectors(vertices_m.astype(np.float64), faces)
+    normals = vertex_normals(areas, faces, len(vertices_m)).astype(np.float32)
+    normals[np.linalg.norm(normals, axis=1) < 0.5] = _TOWARDS_CAMERA  # no face around the vertex
+    return NamedMesh(name, vertices_m, normals, faces, color)
