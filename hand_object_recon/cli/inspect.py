@@ -16,7 +16,8 @@ NOT_USABLE: Final = 1
 
 def inspect(
     recording: Annotated[
-        Path, typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False)
+        Path,
+        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
     ],
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Picture of eight frames, colour and depth, to write.")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def replay(
     recording: Annotated[
-        Path, typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False)
+        Path,
+        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
     reconstructor: Annotated[

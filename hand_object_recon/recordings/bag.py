@@ -1,19 +1,21 @@
-"""A rosbag2 recording opened for reading, whole or damaged, whatever its storage."""
+"""A ROS recording opened for reading, whole or damaged, whatever its storage."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.recordings.ros1_bag import Ros1Bag
 from hand_object_recon.recordings.truncated_mcap import TruncatedMcap
 
 _STORAGE_SUFFIXES = (".mcap", ".db3")
+_ROS1_SUFFIX = ".bag"
 
 
 class BagTopic(NamedTuple):
@@ -42,7 +44,7 @@ class _Storage(Protocol):
 
 
 class Bag:
-    """A rosbag2 folder, or a bare ``.mcap`` or ``.db3`` file; close it after use.
+    """A rosbag2 folder, a bare ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``; close it after use.
 
     What a recorder that was cut off left behind is read as far as it goes: a folder without
     ``metadata.yaml``, a file without its end. ``damage`` then says in one line what is wrong; it
@@ -102,8 +104,7 @@ class Bag:
 
     def _open_file(self, file: Path) -> Iterator[_Storage]:
         """The file's storage, or nothing where not even its beginning can be read."""
-        attempts = [_open_whole, TruncatedMcap] if file.suffix == ".mcap" else [_open_whole]
-        for attempt in attempts:
+        for attempt in _WAYS_TO_OPEN[file.suffix]:
             try:
                 yield attempt(file)
             except Exception as error:  # as below
@@ -128,18 +129,25 @@ def _open_whole(path: Path) -> _Storage:
     return reader
 
 
+_WAYS_TO_OPEN: Final[dict[str, tuple[Callable[[Path], _Storage], ...]]] = {
+    ".mcap": (_open_whole, TruncatedMcap),
+    ".db3": (_open_whole,),
+    _ROS1_SUFFIX: (Ros1Bag,),
+}
+
+
 def _storage_files(path: Path) -> list[Path]:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    storages = [file for file in files if file.suffix in _STORAGE_SUFFIXES]
+    readable = (*_STORAGE_SUFFIXES, _ROS1_SUFFIX) if path.is_file() else _STORAGE_SUFFIXES
+    storages = [file for file in files if file.suffix in readable]
     if storages or (path / "metadata.yaml").is_file():
         return storages
     if path.is_dir():
         raise RecordingError(
             f"folder {path} holds no recording: it has no metadata.yaml and no .mcap or .db3 file"
         )
-    fix = "; convert ROS 1 bags with rosbags-convert" if path.suffix == ".bag" else ""
     raise RecordingError(
-        f"file {path} is no rosbag2 recording: give its folder or a .mcap or .db3 file{fix}"
+        f"file {path} is no recording: give a rosbag2 folder or a .mcap, .db3 or .bag file"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from hand_object_recon.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.messages.typestore import Message
+from hand_object_recon.recordings.undistortion import require_undistortable
 
 _FISHEYE_ALIASES: Final = {"fisheye": "equidistant"}
 
@@ -25,7 +26,7 @@ def intrinsics_from_camera_info(
     ------
     RecordingError
         The camera is not calibrated (its matrix is zero), uses binning or a region of interest,
-        or has a distortion model that is not known.
+        or has a distortion model that is not known or has the wrong number of coefficients.
     """
     matrix = np.asarray(message.p).reshape(3, 4) if rectified else message.k.reshape(3, 3)
     if not matrix.any():
@@ -35,7 +36,7 @@ def intrinsics_from_camera_info(
         )
     _refuse_cropping(message, topic)
     try:
-        return CameraIntrinsics(
+        camera = CameraIntrinsics(
             width=int(message.width),
             height=int(message.height),
             fx=float(matrix[0, 0]),
@@ -45,8 +46,10 @@ def intrinsics_from_camera_info(
             distortion_model="none" if rectified else _distortion_model(message),
             distortion=() if rectified else tuple(message.d.tolist()),
         )
+        require_undistortable(camera)
     except InvalidValueError as error:
         raise RecordingError(f"{topic} cannot be used: {error}") from error
+    return camera
 
 
 def _distortion_model(message: Message) -> str:

@@ -21,6 +21,7 @@ from hand_object_recon.recordings.image_decoding import decode_color, decode_dep
 from hand_object_recon.recordings.rgbd_index import index_recording
 from hand_object_recon.recordings.synchronization import pair_stamps
 from hand_object_recon.recordings.topics import choose_topics
+from hand_object_recon.recordings.undistortion import undistort
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
@@ -40,10 +41,10 @@ class _RawPair(NamedTuple):
 
 
 class RgbdRecording:
-    """Colour frames with their aligned depth, out of a rosbag2 recording.
+    """Colour frames with their aligned depth, out of a recording.
 
     path
-        A rosbag2 folder (sqlite3 or MCAP), or a bare ``.mcap`` or ``.db3`` file.
+        A rosbag2 folder (sqlite3 or MCAP), a bare ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``.
     topics
         The topics it is read from; ``topics.description`` is a line to print.
     frame_count
@@ -53,7 +54,9 @@ class RgbdRecording:
     frame_id
         The colour image's optical frame (the camera info's, where the image names none).
     warnings
-        What the user should know: damage of the recording, depth that is not aligned.
+        What the user should know: damage of the recording, images without usable stamps (they
+        are given the times of recording then), depth that is not aligned, images
+        that are not given as recorded because their lens distortion is undone.
 
     Raises
     ------
@@ -97,11 +100,18 @@ class RgbdRecording:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self._damage_warning(), self._alignment_warning())))
+        warnings = (
+            self._damage_warning(),
+            self._index.clock_warning,
+            self._alignment_warning(),
+            self._distortion_warning(),
+        )
+        return tuple(filter(None, warnings))
 
     def frames(self) -> Iterator[RgbdFrame | BadFrame]:
         """Every paired frame in the order of the colour stamps, decoded one at a time.
 
+        Colour, depth and intrinsics are those of a pinhole camera: lens distortion is undone.
         A frame that cannot be used comes as a :class:`BadFrame`, so that ``frame_count`` items
         come in any case. May be called again for another pass.
         """
@@ -124,11 +134,6 @@ class RgbdRecording:
 
     def _pair(self) -> NDArray[np.intp]:
         color_ns, depth_ns = self._color_stamps_ns, self._index.depth.stamps_ns
-        if len(color_ns) > 1 and not color_ns.any():
-            raise RecordingError(
-                f"{self.topics.color.name} has no time stamps (all are zero), so depth cannot be "
-                "paired; have the camera driver stamp its images"
-            )
         slop_ns = round(self._settings.sync_slop_ms * _NANOSECONDS_PER_MILLISECOND)
         pairs = pair_stamps(color_ns, depth_ns, slop_ns)
         if not len(pairs):
@@ -160,6 +165,13 @@ class RgbdRecording:
             f"{self.topics.depth.name} is in frame {depth_frame!r}, colour in {self.frame_id!r}: "
             "depth may not be aligned to colour; record the aligned depth topic"
         )
+
+    def _distortion_warning(self) -> str:
+        models = ", ".join(self._index.calibration.distortion_models)
+        return (
+            f"{self.topics.color.name} has lens distortion ({models}), which is undone: pixels are "
+            "those of the undistorted image"
+        ) * bool(models)
 
     def _raw_pairs(self) -> Iterator[_RawPair | BadFrame]:
         """Serialized images of each pair, in order, holding only those whose partner is to come."""
@@ -216,7 +228,7 @@ class RgbdRecording:
                 f"{topics.camera_info.name} tells of {camera.width}x{camera.height} but "
                 f"{topics.color.name} is {color_size} pixels; record the colour image's own"
             )
-        return RgbdFrame(rgb, depth_m, camera, pair.stamp_ns, self.frame_id)
+        return RgbdFrame(*undistort(rgb, depth_m, camera), pair.stamp_ns, self.frame_id)
 
 
 class _ExpectedPair(NamedTuple):

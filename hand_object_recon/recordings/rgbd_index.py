@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from rosbags.serde import SerdeError
 
 from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.errors import FrameError, RecordingError
+from hand_object_recon.messages.headers import NANOSECONDS_PER_SECOND
 from hand_object_recon.messages.typestore import CAMERA_INFO_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag, BagMessage
 from hand_object_recon.recordings.camera_info import intrinsics_from_camera_info
@@ -18,6 +19,7 @@ from hand_object_recon.recordings.cdr_header import read_stamp_and_frame
 from hand_object_recon.recordings.topics import TopicChoice
 
 _STAMP = slice(4, 12)
+_LARGEST_STEP_BACK_NS = NANOSECONDS_PER_SECOND  # messages overtake each other by less
 
 
 @dataclass
@@ -29,19 +31,38 @@ class StampedStream:
     """
 
     frame_id: str = ""
-    _stamps_ns: list[int] = field(default_factory=list)
+    _header_ns: list[int] = field(default_factory=list)
+    _log_ns: list[int] = field(default_factory=list)
+    _is_by_log: bool = False
 
     @property
     def stamps_ns(self) -> NDArray[np.int64]:
-        return np.array(self._stamps_ns, dtype=np.int64)
+        return np.array(self._log_ns if self._is_by_log else self._header_ns, dtype=np.int64)
+
+    @property
+    def fault(self) -> str:
+        """Why the headers' stamps cannot be relied on, or empty."""
+        stamps = np.array(self._header_ns, dtype=np.int64)
+        missing = int(np.count_nonzero(stamps == 0))
+        if missing:
+            return f"{missing} of {len(stamps)} stamps are zero"
+        steps = np.diff(stamps)
+        if len(steps) and steps.min() < -_LARGEST_STEP_BACK_NS:
+            back_s = -steps.min() / NANOSECONDS_PER_SECOND
+            return f"the stamps jump back by {back_s:.1f} s"
+        return ""
+
+    def use_log_times(self) -> None:
+        self._is_by_log = True
 
     def add(self, message: BagMessage) -> None:
+        self._log_ns.append(message.log_time_ns)
         try:
             stamp_ns, frame_id = read_stamp_and_frame(message.data)
         except FrameError:
-            self._stamps_ns.append(message.log_time_ns)
+            self._header_ns.append(message.log_time_ns)
             return
-        self._stamps_ns.append(stamp_ns)
+        self._header_ns.append(stamp_ns)
         self.frame_id = self.frame_id or frame_id.lstrip("/")
 
 
@@ -53,6 +74,7 @@ class Calibration:
         self._topic = topic
         self._rectified = rectified
         self._last_content = b""
+        self._log_ns: list[int] = []
         self._known: list[tuple[int, CameraIntrinsics | RecordingError]] = []
 
     def add(self, message: BagMessage) -> None:
@@ -60,6 +82,7 @@ class Calibration:
         if content == self._last_content:
             return
         self._last_content = content
+        self._log_ns.append(message.log_time_ns)
         try:
             stamp_ns, frame_id = read_stamp_and_frame(message.data)
             info = deserialize(message.data, CAMERA_INFO_TYPE)
@@ -73,6 +96,10 @@ class Calibration:
             self.frame_id = self.frame_id or frame_id.lstrip("/")
             self._known.append((stamp_ns, entry))
 
+    def use_log_times(self) -> None:
+        entries = [entry for _, entry in self._known]
+        self._known = list(zip(self._log_ns, entries, strict=True))
+
     def require_usable(self) -> None:
         """Raise the reason if not one CameraInfo can be used."""
         errors = [entry for _, entry in self._known if isinstance(entry, RecordingError)]
@@ -81,6 +108,12 @@ class Calibration:
         if len(errors) == len(self._known):
             raise errors[0]
         self._known.sort(key=lambda item: item[0])
+
+    @property
+    def distortion_models(self) -> tuple[str, ...]:
+        """Names of the lens models in use, each once; empty where no image is distorted."""
+        cameras = (entry for _, entry in self._known if isinstance(entry, CameraIntrinsics))
+        return tuple(sorted({camera.distortion_model for camera in cameras if camera.is_distorted}))
 
     def at(self, stamp_ns: int) -> CameraIntrinsics:
         """Intrinsics of the latest CameraInfo at or before ``stamp_ns``, or of the first.
@@ -104,6 +137,7 @@ class RgbdIndex:
     color: StampedStream
     depth: StampedStream
     calibration: Calibration
+    clock_warning: str = ""
 
 
 def index_recording(bag: Bag, topics: TopicChoice) -> RgbdIndex:
@@ -121,4 +155,17 @@ def index_recording(bag: Bag, topics: TopicChoice) -> RgbdIndex:
     }
     for message in bag.messages(topics.names):
         add[message.topic](message)
-    return index
+    return _on_one_clock(index, topics)
+
+
+def _on_one_clock(index: RgbdIndex, topics: TopicChoice) -> RgbdIndex:
+    """The index by the recording's own times where an image topic's stamps are unusable."""
+    streams = {topics.color.name: index.color, topics.depth.name: index.depth}
+    faults = [f"{name}: {stream.fault}" for name, stream in streams.items() if stream.fault]
+    if not faults:
+        return index
+    for timed in (index.color, index.depth, index.calibration):
+        timed.use_log_times()
+    return replace(
+        index, clock_warning=f"{'; '.join(faults)}; the times of recording are used instead"
+    )

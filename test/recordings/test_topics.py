@@ -46,6 +46,16 @@ OPENNI = """
 /camera/rgb/camera_info info
 /camera/rgb/image_rect_color image
 """
+ORBBEC = """
+/camera/color/camera_info info
+/camera/color/image_raw image
+/camera/color/image_raw/compressed compressed
+/camera/depth/camera_info info
+/camera/depth/image_raw image
+/camera/depth/image_raw/compressedDepth compressed
+/camera/left_ir/image_raw image
+/camera/ir/camera_info info
+"""
 ZED = """
 /zed/zed_node/confidence/confidence_map image
 /zed/zed_node/depth/depth_registered image
@@ -91,6 +101,10 @@ def topics(text: str, count: int = 30) -> list[BagTopic]:
             ),
         ),
         (
+            ORBBEC,
+            ("/camera/color/image_raw", "/camera/depth/image_raw", "/camera/color/camera_info"),
+        ),
+        (
             ZED,
             (
                 "/zed/zed_node/rgb/image_rect_color",
@@ -99,7 +113,7 @@ def topics(text: str, count: int = 30) -> list[BagTopic]:
             ),
         ),
     ],
-    ids=["realsense", "realsense_compressed", "azure_kinect", "openni", "zed"],
+    ids=["realsense", "realsense_compressed", "azure_kinect", "openni", "orbbec", "zed"],
 )
 def test_topics_are_found_by_type_and_name(recorded: str, expected: tuple[str, ...]) -> None:
     choice = choose_topics(topics(recorded), RecordingSettings())
