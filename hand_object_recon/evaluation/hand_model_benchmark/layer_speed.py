@@ -71,23 +71,6 @@ def measure_layer_speed(
     ]
 
 
-def format_layer_speed(rows: Sequence[LayerSpeed]) -> str:
-    """A Markdown table, with a line below it where smplx was not there to compare with."""
-    lines = [
-        "| Model | Threads | Batch | Way | Median, ms | 95 %, ms | Times as fast as smplx |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        ratio = "" if row.times_as_fast is None else f"{row.times_as_fast:.2f}"
-        lines.append(
-            f"| {row.model} | {row.threads} | {row.batch} | {row.way} | {row.median_ms:.3f} "
-            f"| {row.p95_ms:.3f} | {ratio} |"
-        )
-    if all(row.reference_ms is None for row in rows):
-        lines += ["", "smplx is not installed, so there is nothing to compare with."]
-    return "\n".join(lines)
-
-
 def _measure(
     model: HandModel, batch: int, threads: int, seconds: float, with_compiled: bool
 ) -> list[LayerSpeed]:
