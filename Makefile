@@ -41,7 +41,7 @@ clean:
 	@rm -rf $(VENV) $(VENV_NUMPY1) out build *.egg-info
 
 $(VENV)/installed: setup.py constraints.txt
-	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)test$(comma)dev)
+	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)viewer$(comma)test$(comma)dev)
 
 $(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
 	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)test)

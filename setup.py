@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 CORE = [
     "av>=14",
+    "jinja2>=3.1",
     "numpy>=1.26",
     "opencv-python-headless>=4.9",
     "pydantic>=2",
@@ -38,17 +39,22 @@ EXTRAS = {
         "matplotlib",
         "protobuf>=4.25.3,<5",
     ],
-    "synthesis": ["embreex>=4"],
+    "evaluation": ["libigl>=2.6", "manifold3d>=3"],
+    "synthesis": ["embreex>=4", "libigl>=2.6", "manifold3d>=3", "trimesh>=4", "webdataset>=1"],
     "open3d": ["open3d>=0.18"],
+    "viewer": ["rerun-sdk>=0.26"],
     "dds": ["cyclonedds>=11; python_version < '3.14'"],
     "test": [
         "hypothesis>=6",
+        "libigl>=2.6",
+        "manifold3d>=3",
         "onnx>=1.17",
         "onnxruntime>=1.20",
         "pytest>=8",
         "pytest-xdist>=3",
         "smplx==0.1.28",
         "trimesh>=4",
+        "usd-core; python_version >= '3.11'",
     ],
     "dev": ["mypy>=2", "pre-commit>=4", "ruff>=0.17", "types-PyYAML"],
 }
@@ -86,7 +92,15 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["hand_object_recon", "hand_object_recon.*"]),
-    package_data={"hand_object_recon": ["py.typed", "hand_model/assets/*.npz", "**/card.md"]},
+    package_data={
+        "hand_object_recon": [
+            "py.typed",
+            "hand_model/assets/*.npz",
+            "synthesis/assets/*.npz",
+            "visualization/report/page/*",
+            "**/card.md",
+        ]
+    },
     data_files=[
         ("share/hand_object_recon/msg", files("msg/*.msg")),
         ("share/hand_object_recon/config", files("config/*.yaml")),

@@ -50,6 +50,9 @@ ONLY_IN: dict[str, set[str]] = {
     "rich": {"cli"},
     "embreex": {"synthesis"},
     "smplx": {"evaluation"},
+    "rerun": {"visualization"},
+    "igl": {"evaluation", "synthesis"},
+    "manifold3d": {"evaluation", "synthesis"},
 }
 
 NOWHERE = {"cv_bridge", "chumpy", "manopth", "tf_transformations"}
