@@ -1,4 +1,4 @@
-"""``export-mesh``: the meshes of a result recording as glb, ply or obj files."""
+"""``export-mesh``: the meshes of a result recording as glb, ply, obj or usda files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def export_mesh(
         typer.Argument(help="Result recording: OUT/reconstruction of replay.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
-    mesh_format: Annotated[str, typer.Option("--format", help="glb, ply or obj.")] = "glb",
+    mesh_format: Annotated[str, typer.Option("--format", help="glb, ply, obj or usda.")] = "glb",
     every: Annotated[int, typer.Option(min=1, help="Write one frame of so many.")] = 1,
     start: Annotated[
         float, typer.Option(min=0.0, help="Seconds after the first frame to begin at.")

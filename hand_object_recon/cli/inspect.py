@@ -107,13 +107,14 @@ def _when(report: RecordingReport) -> str:
 
 
 def _rgbd_lines(rgbd: RgbdReport) -> list[str]:
+    aligned = "yes" if rgbd.is_depth_aligned else "no, registered"
     return [
         f"colour:      {rgbd.color_topic}",
         f"depth:       {rgbd.depth_topic}{_coverage(rgbd)}",
         f"camera info: {rgbd.camera_info_topic}",
         f"pairs:       {rgbd.pairs} ({rgbd.unpaired_color} colour and {rgbd.unpaired_depth} depth "
         "images without a partner)",
-        f"aligned:     {'yes' if rgbd.is_depth_aligned else 'no'}, frame {rgbd.frame_id}",
+        f"aligned:     {aligned}, frame {rgbd.frame_id}",
     ]
 
 

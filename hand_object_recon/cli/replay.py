@@ -9,6 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from hand_object_recon.core.config import PipelineConfig
+    from hand_object_recon.evaluation.replay_extras import ReplayExtras
+    from hand_object_recon.recordings.frame_selection import FrameSelection
+
+INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
+
+_HOW_TO_RESUME = "what was done is kept; continue with the same command and --resume"
 
 
 def replay(
@@ -30,31 +36,89 @@ def replay(
     truth: Annotated[
         Path | None, typer.Option(help="npz with stamps_ns, joints, vertices to score against.")
     ] = None,
+    start: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Begin so long after the first frame.")
+    ] = 0.0,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End so long after the start.")
+    ] = None,
+    every: Annotated[int, typer.Option(metavar="N", help="Take every N-th frame.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a replay that was interrupted.")
+    ] = False,
+    with_input: Annotated[
+        bool, typer.Option("--with-input", help="Copy the camera's messages into the result.")
+    ] = False,
+    viewer: Annotated[bool, typer.Option("--viewer", help="Show it in a Rerun viewer.")] = False,
+    save_viewer: Annotated[
+        Path | None, typer.Option(help="Keep what the viewer shows: a new FILE.rrd.")
+    ] = None,
 ) -> None:
     """Reconstruct a recording: OUT/reconstruction, OUT/overlay.mp4, OUT/summary.json."""
     from hand_object_recon.core.config import load_config
+    from hand_object_recon.evaluation.replay_extras import ReplayExtras
+    from hand_object_recon.recordings.frame_selection import FrameSelection
 
     assignments = list(set_ or [])
     if reconstructor is not None:
         assignments.append(f"reconstructor={reconstructor}")
-    run_replay(recording=recording, out=out, truth=truth, config=load_config(config, assignments))
+    run_replay(
+        recording=recording,
+        out=out,
+        truth=truth,
+        config=load_config(config, assignments),
+        selection=FrameSelection(start, duration, every),
+        resume=resume,
+        extras=ReplayExtras(with_input, viewer, save_viewer),
+    )
 
 
-def run_replay(recording: Path, out: Path, truth: Path | None, config: PipelineConfig) -> None:
+def run_replay(
+    recording: Path,
+    out: Path,
+    truth: Path | None,
+    config: PipelineConfig,
+    selection: FrameSelection | None = None,
+    *,
+    resume: bool = False,
+    extras: ReplayExtras | None = None,
+) -> None:
     """Replay with a progress bar and print the summary."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from hand_object_recon.core.errors import RecordingError
     from hand_object_recon.evaluation.replay import ReplayEvents, replay_recording
+    from hand_object_recon.evaluation.replay_folder import is_interrupted
 
+    has_begun = False
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        task = progress.add_task("Reconstructing", total=None)
+        task = progress.add_task("Indexing", total=None)
+
+        def show_frames(total: int, done: int) -> None:
+            nonlocal has_begun
+            has_begun = True
+            progress.reset(task, description="Reconstructing", total=total, completed=done)
+
         events = ReplayEvents(
-            started=lambda total: progress.update(task, total=total),
+            indexed=lambda done, total: progress.update(task, completed=done, total=total),
+            started=show_frames,
             frame_done=lambda: progress.advance(task),
             say=lambda text: progress.console.print(text, markup=False, highlight=False),
         )
-        summary = replay_recording(recording, out, config, truth, events)
+        try:
+            summary = replay_recording(
+                recording, out, config, truth, events, extras, selection, resume=resume
+            )
+        except KeyboardInterrupt:
+            progress.stop()
+            hint = f"; {_HOW_TO_RESUME}" if is_interrupted(out) else ""
+            typer.echo(f"interrupted{hint}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except RecordingError as error:
+            if has_begun and is_interrupted(out):
+                raise RecordingError(f"{error}; {_HOW_TO_RESUME}") from error
+            raise
     _print_summary(summary, out)
 
 
@@ -78,7 +142,9 @@ def _latency_table(latency_ms: dict[str, dict[str, float]]) -> Any:
 
 
 def _summary_lines(summary: dict[str, Any]) -> list[str]:
-    lines = [
+    earlier = summary["frames_of_earlier_runs"]
+    lines = [f"{earlier} frames are of earlier runs; times are of this one"] if earlier else []
+    lines += [
         f"{summary['frames_with_hand']} of {summary['frames']} frames with a hand, "
         f"{summary['bad_frames']} bad, {summary['unpaired']} without a partner, "
         f"{summary['throughput_hz']} frames/s end to end"

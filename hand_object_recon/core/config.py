@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -38,8 +38,19 @@ class Section(BaseModel):
 
 class RecordingSettings(Section):
     color_topic: str = setting("", "Colour topic; empty finds it by type and name.")
-    depth_topic: str = setting("", "Aligned depth topic; empty finds it by type and name.")
+    depth_topic: str = setting("", "Depth topic; empty finds it by type and name.")
     camera_info_topic: str = setting("", "CameraInfo topic; empty finds it beside the colour.")
+    depth_camera_info_topic: str = setting(
+        "", "CameraInfo of depth that is not aligned; empty finds it beside the depth."
+    )
+    depth_alignment: Literal["auto", "aligned", "register"] = setting(
+        "auto",
+        "aligned takes depth as it is, register moves it to the colour camera; auto goes by size, "
+        "frame and topic name.",
+    )
+    extrinsics_file: str = setting(
+        "", "YAML file of transforms between the cameras; empty takes them from the recording."
+    )
     sync_slop_ms: float = setting(
         16.0, "Largest stamp difference between colour and depth of one frame.", ge=0.0, le=500.0
     )
@@ -51,6 +62,12 @@ class DepthSettings(Section):
     )
     max_m: float = setting(
         2.0, "Farther readings are dropped as invalid.", run_time=True, gt=0.0, le=20.0
+    )
+    unit_mm: float = setting(
+        0.0,
+        "Length of one stored unit of depth; 0 is what the encoding says (16UC1 mm, 32FC1 m).",
+        ge=0.0,
+        le=1000.0,
     )
 
     @model_validator(mode="after")

@@ -93,6 +93,8 @@ def score_hands(
 ) -> HandAccuracy:
     """Compare the hands of ``reconstructions`` with the truth of exactly the same stamp.
 
+    They are looked at one after the other and not kept, so they may be read from a file.
+
     Where the truth names a side, the estimate of that side is compared; of several, and where
     it names none, the one whose joints are closest.
 
@@ -104,13 +106,22 @@ def score_hands(
     InvalidValueError
         An estimate's topology is not among ``topologies``.
     """
-    hands_at = {reconstruction.stamp_ns: reconstruction.hands for reconstruction in reconstructions}
-    frames = []
-    for row in range(len(truth)):
-        estimate = _match(truth, row, hands_at.get(int(truth.stamps_ns[row]), ()))
-        if estimate is not None:
-            frames.append(_score_frame(truth, row, estimate, topologies))
-    return _summarise(frames, missed=len(truth) - len(frames))
+    rows_at = _rows_by_stamp(truth)
+    frames: dict[int, FrameAccuracy] = {}
+    for reconstruction in reconstructions:
+        for row in rows_at.get(reconstruction.stamp_ns, ()):
+            estimate = _match(truth, row, reconstruction.hands)
+            if estimate is not None:
+                frames[row] = _score_frame(truth, row, estimate, topologies)
+    ordered = [frames[row] for row in sorted(frames)]
+    return _summarise(ordered, missed=len(truth) - len(ordered))
+
+
+def _rows_by_stamp(truth: HandTruth) -> dict[int, list[int]]:
+    rows_at: dict[int, list[int]] = {}
+    for row, stamp_ns in enumerate(truth.stamps_ns.tolist()):
+        rows_at.setdefault(stamp_ns, []).append(row)
+    return rows_at
 
 
 def _match(truth: HandTruth, row: int, hands: Sequence[HandEstimate]) -> HandEstimate | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,20 +15,28 @@ from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.evaluation.hand_accuracy import HandAccuracy
 from hand_object_recon.evaluation.machine import machine_description, version_table
 from hand_object_recon.pipeline.pipeline import FrameResult
+from hand_object_recon.recordings.result_parts import ResultPart
 
 _PERCENTILES: Final = (50, 95, 99)
 READ_STAGE: Final = "read"
+_REASON_NOT_KEPT: Final = "before the replay was resumed; the reason was not kept"
 
 
 @dataclass
 class ReplayTally:
-    """Counts and times of a replay while it runs."""
+    """Counts and times of a replay while it runs.
+
+    Times and notes are those of this run; frames and bad frames include the ones of earlier runs
+    that it continues.
+    """
 
     frames: int
     unpaired_color: int
     unpaired_depth: int
     frames_done: int = 0
+    frames_done_before: int = 0
     frames_with_hand: int = 0
+    selection: dict[str, Any] = field(default_factory=dict)
     wall_s: float = 0.0
     method: str = ""
     first_problem: str = "it holds no frame"
@@ -47,6 +56,18 @@ class ReplayTally:
         for name, milliseconds in {**stages, "total": sum(stages.values())}.items():
             self.stage_ms.setdefault(name, []).append(milliseconds)
 
+    def add_earlier(self, parts: Sequence[ResultPart], frames: int) -> None:
+        """Count what earlier runs left of the first ``frames`` frames."""
+        self.method = parts[0].method
+        self.frames_done_before = sum(part.frames for part in parts)
+        self.frames_with_hand += sum(part.frames_with_hand for part in parts)
+        if bad := frames - self.frames_done_before:
+            self.bad_frames[_REASON_NOT_KEPT] = bad
+
+    @property
+    def frames_done_overall(self) -> int:
+        return self.frames_done_before + self.frames_done
+
     def add_bad_frame(self, reason: str) -> None:
         """Count a frame that could not be used."""
         if not self.bad_frames:
@@ -57,6 +78,8 @@ class ReplayTally:
         """The counts and times as ``summary.json`` names them."""
         return {
             "frames": self.frames,
+            "frames_of_earlier_runs": self.frames_done_before,
+            "selection": self.selection,
             "frames_with_hand": self.frames_with_hand,
             "unpaired": self.unpaired_color + self.unpaired_depth,
             "unpaired_color": self.unpaired_color,

@@ -73,6 +73,14 @@ def markers_message(
     return new_message(MARKERS_TYPE, markers=deleted + shown), keys
 
 
+def deletion_of_all_message(stamp_ns: int, frame_id: str) -> Message:
+    """``visualization_msgs/MarkerArray`` that has a viewer forget every marker shown before."""
+    kind = message_class(_MARKER_TYPE)
+    header = header_message(stamp_ns, frame_id)
+    marker = _marker(header, MarkerKey("", 0), kind.ARROW, action=kind.DELETEALL)
+    return new_message(MARKERS_TYPE, markers=[marker])
+
+
 def _hand_markers(
     header: Message, hand: HandEstimate, topologies: Mapping[str, HandTopology]
 ) -> Iterator[Message]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
+from rosbags.rosbag2 import Reader, ReaderError
 
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.recordings.damaged_sqlite import DamagedSqlite, write_ahead_log
 from hand_object_recon.recordings.ros1_bag import Ros1Bag
 from hand_object_recon.recordings.truncated_mcap import TruncatedMcap
 
@@ -38,7 +39,12 @@ class _Storage(Protocol):
     @property
     def connections(self) -> list[Connection]: ...
 
-    def messages(self, connections: Collection[Connection]) -> Iterator[tuple[Any, int, bytes]]: ...
+    def messages(
+        self,
+        connections: Collection[Connection],
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Iterator[tuple[Any, int, bytes]]: ...
 
     def close(self) -> None: ...
 
@@ -65,9 +71,13 @@ class Bag:
             self.close()
             raise RecordingError(f"recording {path} is empty: it holds no message{self._because()}")
 
-    def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
+    def messages(
+        self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
         """Messages of these topics, in the order they were logged within each storage file.
 
+        Only those logged at ``start_ns`` or later and before ``stop_ns``, where these are given;
+        what has an index is not read up to there.
         Where a file turns out to be damaged, its messages end there and ``damage`` says so.
         """
         for storage in self._storages:
@@ -75,10 +85,20 @@ class Bag:
             if not connections:
                 continue
             try:
-                for connection, log_time_ns, data in storage.messages(connections):
+                for connection, log_time_ns, data in storage.messages(
+                    connections, start_ns, stop_ns
+                ):
                     yield BagMessage(connection.topic, log_time_ns, data)
             except Exception as error:  # decoders of damaged bytes raise anything
                 self.damage = f"reading stopped early: {_reason(error)}"
+
+    def offered_qos(self, topic: str) -> Qos | None:
+        """Quality of service a topic was published with, where the recording tells it."""
+        for storage in self._storages:
+            for connection in storage.connections:
+                if connection.topic == topic and isinstance(connection.ext, ConnectionExtRosbag2):
+                    return next(iter(connection.ext.offered_qos_profiles), None)
+        return None
 
     def close(self) -> None:
         """Close the files; the recording cannot be read any more."""
@@ -124,6 +144,9 @@ class Bag:
 
 
 def _open_whole(path: Path) -> _Storage:
+    for file in path.glob("*.db3") if path.is_dir() else [path]:
+        if write_ahead_log(file):
+            raise ReaderError(f"the recorder was cut off: {file.name}-wal holds its last messages")
     reader = Reader(path)
     reader.open()
     return reader
@@ -131,7 +154,7 @@ def _open_whole(path: Path) -> _Storage:
 
 _WAYS_TO_OPEN: Final[dict[str, tuple[Callable[[Path], _Storage], ...]]] = {
     ".mcap": (_open_whole, TruncatedMcap),
-    ".db3": (_open_whole,),
+    ".db3": (_open_whole, DamagedSqlite),
     _ROS1_SUFFIX: (Ros1Bag,),
 }
 

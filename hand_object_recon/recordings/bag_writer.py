@@ -73,7 +73,15 @@ class BagWriter:
         self._connections: dict[str, Connection] = {}
 
     def add_topic(self, topic: str, message_type: str, qos: Qos) -> None:
-        """Announce a topic; all of them before the first message."""
+        """Announce a topic; all of them before the first message.
+
+        Raises
+        ------
+        RecordingError
+            There is such a topic already.
+        """
+        if topic in self._connections:
+            raise RecordingError(f"recording {self.directory} would have topic {topic} twice")
         self._connections[topic] = self._writer.add_connection(
             topic, message_type, typestore=message_typestore(), offered_qos_profiles=[qos]
         )
@@ -86,8 +94,12 @@ class BagWriter:
         RecordingError
             The disk is full or the folder is gone.
         """
+        self.write_serialized(topic, serialize(message), log_time_ns)
+
+    def write_serialized(self, topic: str, data: bytes | memoryview, log_time_ns: int) -> None:
+        """Add one message that is CDR already; otherwise as :meth:`write`."""
         try:
-            self._writer.write(self._connections[topic], log_time_ns, serialize(message))
+            self._writer.write(self._connections[topic], log_time_ns, data)
         except OSError as error:
             raise self._cannot_write(error) from error
 

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.core.validation import require_rigid_transform
+from hand_object_recon.messages.poses import pose_from_message
+from hand_object_recon.messages.typestore import new_message
 
 
 class FrameLink(NamedTuple):
@@ -19,6 +21,32 @@ class FrameLink(NamedTuple):
     parent: str
     child: str
     pose: NDArray[np.float64]
+
+
+def link_between(
+    parent: str, child: str, translation: Sequence[float], rotation: Sequence[float]
+) -> FrameLink:
+    """The link of a child at ``translation`` (metres) with quaternion ``rotation`` (x, y, z, w).
+
+    Raises
+    ------
+    InvalidValueError
+        The quaternion has no length.
+    """
+    if not np.linalg.norm(rotation) > 0:
+        raise InvalidValueError(
+            f"transform {parent} to {child} has rotation {list(rotation)}; it must be a quaternion"
+        )
+    pose = new_message(
+        "geometry_msgs/msg/Pose",
+        position=new_message(
+            "geometry_msgs/msg/Point", **dict(zip("xyz", translation, strict=True))
+        ),
+        orientation=new_message(
+            "geometry_msgs/msg/Quaternion", **dict(zip("xyzw", rotation, strict=True))
+        ),
+    )
+    return FrameLink(parent.lstrip("/"), child.lstrip("/"), pose_from_message(pose))
 
 
 def transform_between(links: Sequence[FrameLink], source: str, target: str) -> NDArray[np.float64]:
@@ -43,7 +71,7 @@ def transform_between(links: Sequence[FrameLink], source: str, target: str) -> N
         known = sorted({name for link in links for name in (link.parent, link.child)})
         raise RecordingError(
             f"no transforms join frame {source!r} to {target!r} (known frames: "
-            f"{', '.join(known) or 'none'}); record /tf_static with the camera running"
+            f"{', '.join(known) or 'none'})"
         )
     return reached[target]
 

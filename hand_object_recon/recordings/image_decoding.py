@@ -1,6 +1,6 @@
 """Image messages as arrays: colour in red-green-blue order, depth in metres.
 
-The encoding decides the unit (16UC1 is mm, 32FC1 is m), never a setting.
+The encoding decides the unit (16UC1 is mm, 32FC1 is m) unless ``depth.unit_mm`` is set.
 """
 
 from __future__ import annotations

@@ -14,16 +14,16 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.messages.headers import header_message
 from hand_object_recon.messages.images import compressed_image_message, image_message
 from hand_object_recon.messages.typestore import Message
+from hand_object_recon.recordings.compressed_depth import pack_rvl_depth
 
 COLOR_ENCODINGS = ("jpeg", "png", "rgb8", "bgr8")
-DEPTH_ENCODINGS = ("compressedDepth", "16UC1", "32FC1")
+DEPTH_ENCODINGS = ("png", "rvl", "16UC1", "32FC1")
 
-_JPEG_QUALITY = 95
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _COMPRESSED_DEPTH_HEADER = pack("<iff", 0, 0.0, 0.0)
 
 
-def color_message(frame: RgbdFrame, encoding: str) -> Message:
+def color_message(frame: RgbdFrame, encoding: str, *, jpeg_quality: int = 95) -> Message:
     """Colour image of a frame: jpeg, png (compressed), rgb8 or bgr8 (raw)."""
     header = header_message(frame.stamp_ns, frame.frame_id)
     if encoding == "rgb8":
@@ -31,14 +31,14 @@ def color_message(frame: RgbdFrame, encoding: str) -> Message:
     bgr = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR))
     if encoding == "bgr8":
         return image_message(header, bgr, encoding)
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if encoding == "jpeg" else _FAST_PNG
+    options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if encoding == "jpeg" else _FAST_PNG
     suffix = ".jpg" if encoding == "jpeg" else ".png"
     data = _file_bytes(suffix, bgr, options)
     return compressed_image_message(header, data, f"rgb8; {encoding} compressed bgr8")
 
 
 def depth_message(frame: RgbdFrame, encoding: str) -> Message:
-    """Depth image of a frame: compressedDepth (PNG of mm), 16UC1 (mm) or 32FC1 (m).
+    """Depth image of a frame: png or rvl (compressedDepth of mm), 16UC1 (mm) or 32FC1 (m).
 
     Millimetres are rounded; beyond 65.535 m there is no reading.
     """
@@ -48,8 +48,11 @@ def depth_message(frame: RgbdFrame, encoding: str) -> Message:
     depth_mm = _millimetres(frame.depth_m)
     if encoding == "16UC1":
         return image_message(header, depth_mm, encoding)
-    data = _COMPRESSED_DEPTH_HEADER + _file_bytes(".png", depth_mm, _FAST_PNG)
-    return compressed_image_message(header, data, "16UC1; compressedDepth png")
+    if encoding == "rvl":
+        data = pack_rvl_depth(depth_mm)
+    else:
+        data = _COMPRESSED_DEPTH_HEADER + _file_bytes(".png", depth_mm, _FAST_PNG)
+    return compressed_image_message(header, data, f"16UC1; compressedDepth {encoding}")
 
 
 def _millimetres(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:

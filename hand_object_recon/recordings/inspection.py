@@ -45,7 +45,7 @@ class RgbdReport:
     pairs, unpaired_color, unpaired_depth
         Colour images with a depth image within the slop, and images without a partner.
     is_depth_aligned
-        Depth has the size and frame id of colour.
+        Depth is taken as it is; where not, it is registered, and a problem's text says how.
     depth_coverage
         Share of pixels with a depth reading within the configured limits, in the frames tried.
     """
@@ -164,9 +164,7 @@ def _rgbd_report(
         pairs=recording.frame_count,
         unpaired_color=recording.unpaired_color,
         unpaired_depth=recording.unpaired_depth,
-        is_depth_aligned=color.size is not None
-        and color.size == depth.size
-        and color.frame_id == depth.frame_id,
+        is_depth_aligned=recording.alignment.registration is None,
         depth_coverage=float(np.mean(coverages)) if coverages else None,
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,9 @@ from hand_object_recon.core.validation import require_array, require_rigid_trans
 _PARALLAX_STRETCH_PX: Final = 0.5  # by which parallax on a slanted surface parts two neighbours
 _ROUNDING_PX: Final = 0.01
 _RIGS_KEPT: Final = 4
-_NOTHING: Final = np.float32(np.inf)
+_PIXELS_AT_ONCE: Final = 1 << 15
+_ROWS_AT_ONCE: Final = 32
+_NOTHING: Final = np.float32(np.nan)
 
 
 def register_depth(
@@ -100,26 +101,55 @@ def _first_pixels(
     width, height = rig.spot_px
     padded_width = color_camera.width + width - 1
     padded_height = color_camera.height + height - 1
+    nearest = np.full((padded_height, padded_width), _NOTHING)
+    rays = rig.rays.reshape(3, -1)
+    flat_depth = depth.reshape(-1)
+    for start in range(0, len(flat_depth), _PIXELS_AT_ONCE):
+        part = slice(start, start + _PIXELS_AT_ONCE)
+        _draw(nearest, flat_depth[part], rays[:, part], rig)
+    return nearest
+
+
+def _draw(
+    nearest: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    rays: NDArray[np.float32],
+    rig: _Rig,
+) -> None:
+    """Put the first pixels of these readings (N,), seen along ``rays`` (3, N), into ``nearest``."""
+    is_reading = depth > 0
+    if not is_reading.any():
+        return
+    half_spot = (np.array(rig.spot_px, dtype=np.float32) - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        color_z = depth * rig.rays[2] + rig.offset[2]
-        column = (depth * rig.rays[0] + rig.offset[0]) / color_z + np.float32((width - 1) / 2)
-        row = (depth * rig.rays[1] + rig.offset[1]) / color_z + np.float32((height - 1) / 2)
-        is_inside = (depth > 0) & (color_z > 0) & (column > -0.5) & (row > -0.5)
-        is_inside &= (column < padded_width - 0.5) & (row < padded_height - 0.5)
-    first = np.rint(row[is_inside]).astype(np.intp) * padded_width
-    first += np.rint(column[is_inside]).astype(np.intp)
-    nearest = np.full(padded_height * padded_width, _NOTHING)
-    np.minimum.at(nearest, first, color_z[is_inside])
-    return nearest.reshape(padded_height, padded_width)
+        places = depth * rays
+        places += rig.offset[:, None]
+        color_z = places[2]
+        column, row = places[:2] / color_z + half_spot[:, None]
+        is_inside = is_reading & (color_z > 0) & (column > -0.5) & (row > -0.5)
+        is_inside &= (column < nearest.shape[1] - 0.5) & (row < nearest.shape[0] - 0.5)
+    drawn = np.flatnonzero(is_inside)  # faster than the mask, used three times
+    first = np.rint(row[drawn]).astype(np.intp) * nearest.shape[1]
+    first += np.rint(column[drawn]).astype(np.intp)
+    np.fmin.at(nearest.reshape(-1), first, color_z[drawn])
 
 
 def _grown(first_pixels: NDArray[np.float32], rig: _Rig) -> NDArray[np.float32]:
     """(H, W) depth with every spot at its full size."""
     width, height = rig.spot_px
-    window = np.ones((height, width), np.uint8)
-    grown = cv2.erode(first_pixels, window, anchor=(width - 1, height - 1))
-    spots = np.asarray(grown, dtype=np.float32)[height - 1 :, width - 1 :]
-    with np.errstate(invalid="ignore"):
-        registered = spots - spots  # NaN where there is no spot, faster than with a mask
-    registered += spots
-    return registered
+    grown = np.full((len(first_pixels) - height + 1, first_pixels.shape[1] - width + 1), _NOTHING)
+    for start in range(0, len(grown), _ROWS_AT_ONCE):
+        part = first_pixels[start : start + _ROWS_AT_ONCE + height - 1]
+        if (part > 0).any():
+            tall = _window_minimum(part, height)
+            grown[start : start + _ROWS_AT_ONCE] = _window_minimum(tall.T, width).T
+    return grown
+
+
+def _window_minimum(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """(N - count + 1, M) minimum of ``count`` rows from each on, where any of them is a number."""
+    rows = len(values) - count + 1
+    smallest = values[:rows]
+    for shift in range(1, count):
+        smallest = np.fmin(smallest, values[shift : shift + rows])
+    return smallest

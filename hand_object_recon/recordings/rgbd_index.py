@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,12 +15,14 @@ from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.errors import FrameError, RecordingError
 from hand_object_recon.messages.headers import NANOSECONDS_PER_SECOND
 from hand_object_recon.messages.typestore import CAMERA_INFO_TYPE, deserialize
-from hand_object_recon.recordings.bag import Bag, BagMessage
+from hand_object_recon.recordings.bag import Bag, BagMessage, BagTopic
 from hand_object_recon.recordings.camera_info import intrinsics_from_camera_info
 from hand_object_recon.recordings.cdr_header import read_stamp_and_frame
+from hand_object_recon.recordings.extrinsics import RecordedExtrinsics
 from hand_object_recon.recordings.topics import TopicChoice
 
 _STAMP = slice(4, 12)
+_PROGRESS_STEP = 50
 _LARGEST_STEP_BACK_NS = NANOSECONDS_PER_SECOND  # messages overtake each other by less
 
 
@@ -38,6 +42,10 @@ class StampedStream:
     @property
     def stamps_ns(self) -> NDArray[np.int64]:
         return np.array(self._log_ns if self._is_by_log else self._header_ns, dtype=np.int64)
+
+    @property
+    def log_times_ns(self) -> NDArray[np.int64]:
+        return np.array(self._log_ns, dtype=np.int64)
 
     @property
     def fault(self) -> str:
@@ -67,11 +75,11 @@ class StampedStream:
 
 
 class Calibration:
-    """The camera's intrinsics over time; they rarely change, so repetitions are not kept."""
+    """A camera's intrinsics over time; they rarely change, so repetitions are not kept."""
 
     def __init__(self, topic: str, *, rectified: bool) -> None:
         self.frame_id = ""
-        self._topic = topic
+        self.topic = topic
         self._rectified = rectified
         self._last_content = b""
         self._log_ns: list[int] = []
@@ -86,9 +94,9 @@ class Calibration:
         try:
             stamp_ns, frame_id = read_stamp_and_frame(message.data)
             info = deserialize(message.data, CAMERA_INFO_TYPE)
-            entry = intrinsics_from_camera_info(info, self._topic, rectified=self._rectified)
+            entry = intrinsics_from_camera_info(info, self.topic, rectified=self._rectified)
         except (SerdeError, FrameError) as error:
-            broken = RecordingError(f"{self._topic} holds an unreadable message: {error}")
+            broken = RecordingError(f"{self.topic} holds an unreadable message: {error}")
             self._known.append((message.log_time_ns, broken))
         except RecordingError as error:
             self._known.append((stamp_ns, error))
@@ -104,7 +112,7 @@ class Calibration:
         """Raise the reason if not one CameraInfo can be used."""
         errors = [entry for _, entry in self._known if isinstance(entry, RecordingError)]
         if not self._known:
-            raise RecordingError(f"{self._topic} holds no readable message")
+            raise RecordingError(f"{self.topic} holds no readable message")
         if len(errors) == len(self._known):
             raise errors[0]
         self._known.sort(key=lambda item: item[0])
@@ -132,30 +140,63 @@ class Calibration:
 
 @dataclass(frozen=True)
 class RgbdIndex:
-    """Everything known of a recording before its images are decoded."""
+    """Everything known of a recording before its images are decoded.
+
+    depth_calibration
+        Of a depth camera of its own, where there is a topic for it.
+    """
 
     color: StampedStream
     depth: StampedStream
     calibration: Calibration
+    depth_calibration: Calibration | None
+    extrinsics: RecordedExtrinsics
     clock_warning: str = ""
 
 
-def index_recording(bag: Bag, topics: TopicChoice) -> RgbdIndex:
-    """Read the headers of all messages of the chosen topics."""
-    is_rectified = "image_rect" in topics.color.name
+def index_recording(
+    bag: Bag, topics: TopicChoice, on_progress: Callable[[int, int], None] | None = None
+) -> RgbdIndex:
+    """Read the headers of all messages of the chosen topics.
+
+    on_progress
+        Called now and then with the messages read and the number there are.
+    """
     index = RgbdIndex(
         color=StampedStream(),
         depth=StampedStream(),
-        calibration=Calibration(topics.camera_info.name, rectified=is_rectified),
+        calibration=_calibration_of(topics.color, topics.camera_info),
+        depth_calibration=topics.depth_camera_info
+        and _calibration_of(topics.depth, topics.depth_camera_info),
+        extrinsics=RecordedExtrinsics(topics.extrinsics),
     )
-    add = {
-        topics.color.name: index.color.add,
-        topics.depth.name: index.depth.add,
-        topics.camera_info.name: index.calibration.add,
-    }
-    for message in bag.messages(topics.names):
-        add[message.topic](message)
+    add = _receivers(index, topics)
+    total = sum(item.message_count for item in bag.topics if item.name in add)
+    for count, message in enumerate(bag.messages(add), start=1):
+        for receive in add[message.topic]:
+            receive(message)
+        if on_progress is not None and count % _PROGRESS_STEP == 0:
+            on_progress(count, total)
     return _on_one_clock(index, topics)
+
+
+def _calibration_of(image: BagTopic, camera_info: BagTopic) -> Calibration:
+    return Calibration(camera_info.name, rectified="image_rect" in image.name)
+
+
+def _receivers(
+    index: RgbdIndex, topics: TopicChoice
+) -> Mapping[str, list[Callable[[BagMessage], None]]]:
+    """What takes the messages of each topic; one calibration may be that of both cameras."""
+    receivers: defaultdict[str, list[Callable[[BagMessage], None]]] = defaultdict(list)
+    receivers[topics.color.name].append(index.color.add)
+    receivers[topics.depth.name].append(index.depth.add)
+    receivers[topics.camera_info.name].append(index.calibration.add)
+    if index.depth_calibration is not None:
+        receivers[index.depth_calibration.topic].append(index.depth_calibration.add)
+    for topic in topics.extrinsics:
+        receivers[topic.name].append(index.extrinsics.add)
+    return receivers
 
 
 def _on_one_clock(index: RgbdIndex, topics: TopicChoice) -> RgbdIndex:
@@ -164,8 +205,9 @@ def _on_one_clock(index: RgbdIndex, topics: TopicChoice) -> RgbdIndex:
     faults = [f"{name}: {stream.fault}" for name, stream in streams.items() if stream.fault]
     if not faults:
         return index
-    for timed in (index.color, index.depth, index.calibration):
-        timed.use_log_times()
+    for timed in (index.color, index.depth, index.calibration, index.depth_calibration):
+        if timed is not None:
+            timed.use_log_times()
     return replace(
         index, clock_warning=f"{'; '.join(faults)}; the times of recording are used instead"
     )

@@ -33,7 +33,8 @@ class RgbdRecordingWriter:
     color_encoding
         jpeg or png on ``.../compressed``, or raw rgb8 or bgr8.
     depth_encoding
-        compressedDepth (16-bit PNG of millimetres), or raw 16UC1 (mm) or 32FC1 (m).
+        png or rvl on ``.../compressedDepth`` (both keep every millimetre), or raw 16UC1 (mm) or
+        32FC1 (m).
     storage
         mcap or sqlite3.
 
@@ -50,7 +51,7 @@ class RgbdRecordingWriter:
         directory: Path | str,
         *,
         color_encoding: str = "jpeg",
-        depth_encoding: str = "compressedDepth",
+        depth_encoding: str = "png",
         storage: str = "mcap",
     ) -> None:
         _require_known("color_encoding", color_encoding, COLOR_ENCODINGS)
@@ -59,7 +60,7 @@ class RgbdRecordingWriter:
         self._color_encoding = color_encoding
         self._depth_encoding = depth_encoding
         is_color_raw = color_encoding in ("rgb8", "bgr8")
-        is_depth_raw = depth_encoding != "compressedDepth"
+        is_depth_raw = depth_encoding in ("16UC1", "32FC1")
         self._color_topic = COLOR_TOPIC if is_color_raw else f"{COLOR_TOPIC}/compressed"
         self._depth_topic = DEPTH_TOPIC if is_depth_raw else f"{DEPTH_TOPIC}/compressedDepth"
         self._bag = BagWriter(directory, storage=storage)

@@ -33,10 +33,13 @@ class Ros1Bag:
         return [item for item in self._reader.connections if item.msgtype in known]
 
     def messages(
-        self, connections: Collection[Connection]
+        self,
+        connections: Collection[Connection],
+        start: int | None = None,
+        stop: int | None = None,
     ) -> Iterator[tuple[Connection, int, bytes]]:
         """Messages in the order of their log times, as CDR."""
-        for connection, log_time_ns, data in self._reader.messages(connections):
+        for connection, log_time_ns, data in self._reader.messages(connections, start, stop):
             cdr = self._typestore.ros1_to_cdr(data, connection.msgtype)
             yield connection, log_time_ns, bytes(cdr)
 

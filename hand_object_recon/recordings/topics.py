@@ -1,4 +1,4 @@
-"""Which topics of a recording are colour, aligned depth and the camera's calibration."""
+"""Which topics of a recording are colour, depth and the cameras' calibration."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hand_object_recon.messages.typestore import (
     CAMERA_INFO_TYPE,
     COMPRESSED_IMAGE_TYPE,
     IMAGE_TYPE,
+    TRANSFORMS_TYPE,
 )
 from hand_object_recon.recordings.bag import BagTopic
 
@@ -23,16 +24,26 @@ _COLOR_WORDS = {"color", "colour", "rgb"}
 _OTHER_CAMERAS = re.compile(r"infra|(^|[/_])ir([/_]|$)|confidence|disparity|mask")
 _ALIGNED = re.compile(r"depth_to_(color|rgb)|aligned_depth|depth_aligned|registered")
 
+_DRIVER_EXTRINSICS = "/extrinsics/depth_to_color"
+
 _Rank: TypeAlias = Callable[[BagTopic], "tuple[Any, ...] | None"]
 
 
 @dataclass(frozen=True)
 class TopicChoice:
-    """The topics a recording is read from, with their message types."""
+    """The topics a recording is read from, with their message types.
+
+    depth_camera_info
+        Calibration of a depth camera of its own; None where there is none beside the depth image.
+    extrinsics
+        Topics that may tell where the depth camera is: ``/tf_static`` and the RealSense driver's.
+    """
 
     color: BagTopic
     depth: BagTopic
     camera_info: BagTopic
+    depth_camera_info: BagTopic | None = None
+    extrinsics: tuple[BagTopic, ...] = ()
 
     @property
     def names(self) -> tuple[str, str, str]:
@@ -60,7 +71,18 @@ def choose_topics(available: Sequence[BagTopic], settings: RecordingSettings) ->
     camera_info = _choose(
         _CAMERA_INFO, settings.camera_info_topic, available, _camera_info_rank(color)
     )
-    return TopicChoice(color, depth, camera_info)
+    return TopicChoice(
+        color,
+        depth,
+        camera_info,
+        _depth_camera_info(depth, camera_info, available, settings),
+        tuple(topic for topic in available if _tells_extrinsics(topic, depth)),
+    )
+
+
+def says_aligned(topic_name: str) -> bool:
+    """Whether the name of a depth topic says that it is aligned to colour."""
+    return bool(_ALIGNED.search(topic_name))
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,9 @@ class _Role:
 _COLOR = _Role("colour image", "recording.color_topic", _IMAGE_TYPES)
 _DEPTH = _Role("depth image", "recording.depth_topic", _IMAGE_TYPES)
 _CAMERA_INFO = _Role("CameraInfo", "recording.camera_info_topic", (CAMERA_INFO_TYPE,))
+_DEPTH_CAMERA_INFO = _Role(
+    "depth CameraInfo", "recording.depth_camera_info_topic", (CAMERA_INFO_TYPE,)
+)
 
 
 def _choose(role: _Role, given: str, available: Sequence[BagTopic], rank: _Rank) -> BagTopic:
@@ -139,7 +164,7 @@ def _depth_rank(available: Sequence[BagTopic], color: BagTopic) -> _Rank:
         is_compressed = topic.message_type == COMPRESSED_IMAGE_TYPE
         return (
             is_lossy,
-            not _ALIGNED.search(topic.name),
+            not says_aligned(topic.name),
             _has_few_messages(topic, available),
             -_shared_levels(topic.name, color.name),
             is_compressed,
@@ -151,13 +176,12 @@ def _depth_rank(available: Sequence[BagTopic], color: BagTopic) -> _Rank:
 
 
 def _camera_info_rank(color: BagTopic) -> _Rank:
-    image = _without_transport(color.name)
-    beside = {f"{image.rpartition('/')[0]}/camera_info", f"{image}/camera_info"}
+    beside = _infos_beside(color)
 
     def rank(topic: BagTopic) -> tuple[Any, ...] | None:
         is_beside = topic.name in beside
         is_of_other_image = (
-            "depth" in topic.name.lower() and not _ALIGNED.search(topic.name)
+            "depth" in topic.name.lower() and not says_aligned(topic.name)
         ) or _OTHER_CAMERAS.search(topic.name.lower())
         if is_of_other_image and not is_beside:
             return None
@@ -165,6 +189,36 @@ def _camera_info_rank(color: BagTopic) -> _Rank:
         return (not is_beside, -shared, len(topic.name), topic.name)
 
     return rank
+
+
+def _depth_camera_info(
+    depth: BagTopic,
+    color_info: BagTopic,
+    available: Sequence[BagTopic],
+    settings: RecordingSettings,
+) -> BagTopic | None:
+    if settings.depth_camera_info_topic:
+        return _given_topic(_DEPTH_CAMERA_INFO, settings.depth_camera_info_topic, available)
+    beside = _infos_beside(depth) - {color_info.name}
+    found = (
+        topic
+        for topic in available
+        if topic.message_type == CAMERA_INFO_TYPE and topic.message_count and topic.name in beside
+    )
+    return next(found, None)
+
+
+def _infos_beside(image: BagTopic) -> set[str]:
+    name = _without_transport(image.name)
+    return {f"{name.rpartition('/')[0]}/camera_info", f"{name}/camera_info"}
+
+
+def _tells_extrinsics(topic: BagTopic, depth: BagTopic) -> bool:
+    if topic.message_type == TRANSFORMS_TYPE:
+        return topic.name.rpartition("/")[2] == "tf_static"
+    camera = topic.name.removesuffix(_DRIVER_EXTRINSICS)
+    is_driver = camera != topic.name and topic.message_type.endswith("/Extrinsics")
+    return is_driver and depth.name.startswith(f"{camera}/")
 
 
 def _is_depth(topic: BagTopic) -> bool:

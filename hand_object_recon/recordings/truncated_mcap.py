@@ -41,10 +41,13 @@ class TruncatedMcap:
         return self._reader.connections
 
     def messages(
-        self, connections: Collection[Connection]
+        self,
+        connections: Collection[Connection],
+        start: int | None = None,
+        stop: int | None = None,
     ) -> Iterator[tuple[Connection, int, bytes]]:
         """Messages in file order, which is nearly that of their log times."""
-        return self._reader.messages_scan(connections)
+        return self._reader.messages_scan(connections, start, stop)
 
     def close(self) -> None:
         self._reader.close()

@@ -66,18 +66,37 @@ def undistort(
     InvalidValueError
         The coefficients do not fit the distortion model.
     """
+    pinhole_rgb, pinhole = undistort_color(rgb, camera)
+    pinhole_depth, _ = undistort_depth(depth_m, camera)
+    return pinhole_rgb, pinhole_depth, pinhole
+
+
+def undistort_color(
+    rgb: NDArray[np.uint8], camera: CameraIntrinsics
+) -> tuple[NDArray[np.uint8], CameraIntrinsics]:
+    """As :func:`undistort`, for an image without depth."""
     if not camera.is_distorted:
-        return rgb, depth_m, camera
+        return rgb, camera
     maps = _lens_maps(camera)
     pinhole_rgb = cv2.remap(rgb, maps.cells, maps.fractions, cv2.INTER_LINEAR)
+    return np.asarray(pinhole_rgb, dtype=np.uint8), _pinhole(camera)
+
+
+def undistort_depth(
+    depth_m: NDArray[np.float32], camera: CameraIntrinsics
+) -> tuple[NDArray[np.float32], CameraIntrinsics]:
+    """As :func:`undistort`, for the image of a depth camera of its own."""
+    if not camera.is_distorted:
+        return depth_m, camera
+    maps = _lens_maps(camera)
     pinhole_depth = cv2.remap(
         depth_m, maps.nearest, maps.unused, cv2.INTER_NEAREST, borderValue=float("nan")
     )
-    return (
-        np.asarray(pinhole_rgb, dtype=np.uint8),
-        np.asarray(pinhole_depth, dtype=np.float32),
-        replace(camera, distortion_model="none", distortion=()),
-    )
+    return np.asarray(pinhole_depth, dtype=np.float32), _pinhole(camera)
+
+
+def _pinhole(camera: CameraIntrinsics) -> CameraIntrinsics:
+    return replace(camera, distortion_model="none", distortion=())
 
 
 class _LensMaps(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.visualization.frame_meshes import NamedMesh
-from hand_object_recon.visualization.palette import Rgb
+from hand_object_recon.visualization.palette import linear_rgb
 
 _MAGIC: Final = 0x46546C67
 _VERSION: Final = 2
@@ -97,18 +97,11 @@ class _Document:
 
 def _material(mesh: NamedMesh) -> dict[str, Any]:
     surface = {
-        "baseColorFactor": [*_linear(mesh.color), 1.0],
+        "baseColorFactor": [*linear_rgb(mesh.color), 1.0],
         "metallicFactor": 0.0,
         "roughnessFactor": 0.8,
     }
     return {"name": mesh.name, "pbrMetallicRoughness": surface}
-
-
-def _linear(color: Rgb) -> list[float]:
-    """glTF wants linear light, our palette is sRGB."""
-    srgb = np.array(color) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return [float(value) for value in linear.round(6)]
 
 
 def _chunk(kind: int, data: bytes, padding: bytes) -> bytes:

@@ -12,11 +12,13 @@ from hand_object_recon.visualization.frame_meshes import NamedMesh
 from hand_object_recon.visualization.glb_file import glb_bytes
 from hand_object_recon.visualization.obj_file import obj_bytes
 from hand_object_recon.visualization.ply_file import ply_bytes
+from hand_object_recon.visualization.usd_file import usda_bytes
 
 MESH_FORMATS: Final[dict[str, Callable[[Sequence[NamedMesh], Mapping[str, str]], bytes]]] = {
     "glb": glb_bytes,
     "ply": ply_bytes,
     "obj": obj_bytes,
+    "usda": usda_bytes,
 }
 
 
@@ -31,7 +33,7 @@ def require_mesh_format(name: str) -> str:
     if name.lower() not in MESH_FORMATS:
         raise InvalidValueError(
             f"mesh format is {name!r}; handled are {', '.join(MESH_FORMATS)} "
-            "(for others, such as USD, convert the glb)"
+            "(for others, convert the glb)"
         )
     return name.lower()
 

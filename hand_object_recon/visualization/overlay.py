@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology
-from hand_object_recon.core.keypoints import BONES, WRIST
+from hand_object_recon.core.keypoints import BONES
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.visualization.mesh_painting import paint_mesh
 from hand_object_recon.visualization.palette import (
     DETECTION_COLOR,
-    FINGER_COLORS,
     OBJECT_COLOR,
     OUTLINE_COLOR,
     SIDE_COLORS,
     TEXT_BACKING_COLOR,
     TEXT_COLOR,
-    WRIST_COLOR,
     Rgb,
+    keypoint_color,
 )
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -151,10 +150,10 @@ def _draw_skeleton(image: Image, joints_px: Pixels, style: _Style) -> None:
     for parent, child in BONES:
         _draw_bone(image, points[parent], points[child], OUTLINE_COLOR, style.bone + 2)
     for parent, child in BONES:
-        _draw_bone(image, points[parent], points[child], _keypoint_color(child), style.bone)
+        _draw_bone(image, points[parent], points[child], keypoint_color(child), style.bone)
     for index, point in enumerate(points):
         _draw_dot(image, point, OUTLINE_COLOR, style.joint + 1)
-        _draw_dot(image, point, _keypoint_color(index), style.joint)
+        _draw_dot(image, point, keypoint_color(index), style.joint)
 
 
 def _draw_bone(image: Image, start: Point, end: Point, color: Rgb, thickness: int) -> None:
@@ -164,10 +163,6 @@ def _draw_bone(image: Image, start: Point, end: Point, color: Rgb, thickness: in
 def _draw_dot(image: Image, center: Point, color: Rgb, radius: float) -> None:
     fixed_radius = round(radius * (1 << _SUBPIXEL_BITS))
     cv2.circle(image, center, fixed_radius, color, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _keypoint_color(index: int) -> Rgb:
-    return WRIST_COLOR if index == WRIST else FINGER_COLORS[(index - 1) // 4]
 
 
 def _label(hand: HandEstimate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.keypoints import WRIST
 
 Rgb = tuple[int, int, int]
 
@@ -28,3 +29,19 @@ OUTLINE_COLOR: Final[Rgb] = (16, 18, 24)
 PAGE_COLOR: Final[Rgb] = (246, 247, 249)
 SKIN_COLOR: Final[Rgb] = (232, 190, 166)
 REFERENCE_COLOR: Final[Rgb] = (24, 92, 200)
+
+
+def keypoint_color(index: int) -> Rgb:
+    """Colour of a hand keypoint, in the order of ``core.keypoints``: one for each finger."""
+    return WRIST_COLOR if index == WRIST else FINGER_COLORS[(index - 1) // 4]
+
+
+def linear_rgb(color: Rgb) -> tuple[float, float, float]:
+    """The colour in linear light from 0 to 1, as glTF and USD want it; the palette is sRGB."""
+    red, green, blue = (_linear(channel / 255) for channel in color)
+    return red, green, blue
+
+
+def _linear(srgb: float) -> float:
+    linear: float = srgb / 12.92 if srgb <= 0.04045 else ((srgb + 0.055) / 1.055) ** 2.4
+    return round(linear, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,17 @@ def test_an_obj_comes_back_object_for_object(recording: Path, out: Path) -> None
         np.testing.assert_array_equal(mesh.triangles.astype(np.float32), vertices[faces])
 
 
+def test_a_usda_holds_the_parts_and_says_frame_and_stamp(recording: Path, out: Path) -> None:
+    output_of(recording, "--out", out, "--format", "usda")
+    text = (out / f"frame_000000_{START_NS}.usda").read_text()
+    assert re.findall(r'def Mesh "(\w+)"', text) == list(expected_parts())
+    assert 'string frame = "camera_optical"' in text
+    assert f'string stamp_ns = "{START_NS}"' in text
+    points = [re.findall(r"[-+.\de]+", row) for row in re.findall(r" points = \[(.*)\]", text)]
+    for found, (vertices, _) in zip(points, expected_parts().values(), strict=True):
+        np.testing.assert_array_equal(np.float32(found).reshape(-1, 3), vertices)
+
+
 @pytest.mark.parametrize(
     ("options", "numbers"),
     [
@@ -246,7 +258,7 @@ def test_one_hand_leaves_the_other_out_but_not_the_object(recording: Path, out: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--format", "usd"), "mesh format is 'usd'; handled are glb, ply, obj"),
+        (("--format", "usd"), "mesh format is 'usd'; handled are glb, ply, obj, usda"),
         (("--start", 5), "none of 0 selected frames has a mesh"),
         (("--start", 0.15, "--duration", 0.1), "none of 1 selected frames has a mesh"),
         (("--duration", 0), "duration is 0.0 s; it must be above 0"),

@@ -121,7 +121,13 @@ def item() -> type[Item]:
 def write_bag(tmp_path: Path) -> Callable[..., Path]:
     """Write items in the order given into a new bag and return its folder."""
 
-    def write(items: Iterable[Item], *, name: str = "bag", storage: str = "MCAP") -> Path:
+    def write(
+        items: Iterable[Item],
+        *,
+        name: str = "bag",
+        storage: str = "MCAP",
+        typestore: Any = TYPESTORE,
+    ) -> Path:
         folder = tmp_path / name
         plugin = StoragePlugin[storage]
         with Writer(folder, version=9, storage_plugin=plugin) as writer:
@@ -129,7 +135,7 @@ def write_bag(tmp_path: Path) -> Callable[..., Path]:
             for topic, stamp_ns, message, raw in items:
                 kind = message.__msgtype__
                 if topic not in connections:
-                    connections[topic] = writer.add_connection(topic, kind, typestore=TYPESTORE)
+                    connections[topic] = writer.add_connection(topic, kind, typestore=typestore)
                 data = TYPESTORE.serialize_cdr(message, kind) if raw is None else raw
                 writer.write(connections[topic], stamp_ns, data)
         return folder

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,12 @@ def refusal(path: Path) -> str:
 
 
 @pytest.fixture
-def large_bag(write_bag: Any, rgbd_items: Any, messages: Any) -> Path:
+def large_bag(write_large_bag: Callable[[str], Path]) -> Path:
+    return write_large_bag("MCAP")
+
+
+@pytest.fixture
+def write_large_bag(write_bag: Any, rgbd_items: Any, messages: Any) -> Callable[[str], Path]:
     """Twenty frames whose images fill several chunks of an MCAP file."""
     size = (480, 640)
     color, depth = np.zeros((*size, 3), np.uint8), np.full(size, 500, np.uint16)
@@ -40,8 +47,7 @@ def large_bag(write_bag: Any, rgbd_items: Any, messages: Any) -> Path:
         item._replace(message=make[item.topic](item.stamp_ns))
         for item in rgbd_items(range(100, 2100, 100))
     ]
-    folder: Path = write_bag(items)
-    return folder
+    return lambda storage: write_bag(items, storage=storage)
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
@@ -78,25 +84,56 @@ def test_metadata_without_its_file(write_bag: Any, rgbd_items: Any) -> None:
     assert "missing" in refusal(folder)
 
 
-@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
-@pytest.mark.parametrize("has_metadata", [True, False])
-def test_an_mcap_that_was_cut_off_is_read_up_to_there(
-    large_bag: Path, kept: float, has_metadata: bool
-) -> None:
-    file = large_bag / "bag.mcap"
+TEN_PLACES = [round(0.05 + place / 10, 2) for place in range(10)]
+
+
+def cut(file: Path, kept: float) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * kept)])
-    if not has_metadata:
-        (large_bag / "metadata.yaml").unlink()
-    with RgbdRecording(large_bag) as recording:
+
+
+def assert_whole_up_to(folder: Path, kept: float, lost_at_most: float) -> str:
+    """That every frame before the cut is there, and say the warning."""
+    with RgbdRecording(folder) as recording:
         frames = list(recording.frames())
         (warning,) = recording.warnings
     assert not [frame for frame in frames if isinstance(frame, BadFrame)]
     stamps = [frame.stamp_ns for frame in frames]
-    assert 20 * kept - 3 <= len(stamps) <= 20 * kept
+    assert 20 * kept - lost_at_most <= len(stamps) <= 20 * kept
     assert stamps == [100 * MS * (number + 1) for number in range(len(stamps))]
     assert "is damaged" in warning
-    assert "bag.mcap" in warning
+    return warning
+
+
+@pytest.mark.parametrize("kept", TEN_PLACES[1:])
+@pytest.mark.parametrize("has_metadata", [True, False])
+def test_an_mcap_that_was_cut_off_is_read_up_to_there(
+    large_bag: Path, kept: float, has_metadata: bool
+) -> None:
+    cut(large_bag / "bag.mcap", kept)
+    if not has_metadata:
+        (large_bag / "metadata.yaml").unlink()
+    assert "bag.mcap" in assert_whole_up_to(large_bag, kept, 3)
+
+
+@pytest.mark.parametrize("kept", TEN_PLACES[1:])
+def test_a_sqlite3_file_that_was_cut_off_is_read_up_to_there(
+    write_large_bag: Any, kept: float
+) -> None:
+    folder = write_large_bag("SQLITE3")
+    cut(folder / "bag.db3", kept)
+    warning = assert_whole_up_to(folder, kept, 2)
+    assert "sqlite3 bag.db3 .recover | sqlite3 repaired.db3" in warning
+
+
+@pytest.mark.parametrize("storage", ["MCAP", "SQLITE3"])
+def test_a_file_cut_off_within_its_first_frame_is_refused(
+    write_large_bag: Any, storage: str
+) -> None:
+    folder = write_large_bag(storage)
+    (file,) = (path for path in folder.iterdir() if path.suffix in (".mcap", ".db3"))
+    cut(file, 0.02)
+    assert file.name in refusal(folder)
 
 
 def test_an_mcap_cut_off_before_its_first_message(large_bag: Path) -> None:
@@ -105,11 +142,30 @@ def test_an_mcap_cut_off_before_its_first_message(large_bag: Path) -> None:
     assert "it holds no message" in refusal(file)
 
 
-def test_a_sqlite3_file_that_was_cut_off(write_bag: Any, rgbd_items: Any) -> None:
-    file = write_bag(rgbd_items(range(100, 3000, 100)), storage="SQLITE3") / "bag.db3"
-    content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 3])
-    assert "bag.db3" in refusal(file)
+def test_messages_in_the_write_ahead_log_are_read(write_bag: Any, rgbd_items: Any) -> None:
+    folder = write_bag(rgbd_items((100, 200)), storage="SQLITE3")
+    rest = write_bag(rgbd_items((300, 400, 500)), name="rest", storage="SQLITE3")
+    leave_in_write_ahead_log(folder / "bag.db3", rest / "rest.db3")
+    with RgbdRecording(folder) as recording:
+        assert [frame.stamp_ns // MS for frame in recording.frames()] == [100, 200, 300, 400, 500]
+        assert "bag.db3-wal" in recording.warnings[0]
+
+
+def leave_in_write_ahead_log(file: Path, more: Path) -> None:
+    """Add the messages of another file as a recorder does that is killed right afterwards."""
+    database = sqlite3.connect(file)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("ATTACH ? AS more", (str(more),))
+    database.execute(
+        "INSERT INTO messages (topic_id, timestamp, data) SELECT ours.id, timestamp, data "
+        "FROM more.messages JOIN more.topics AS theirs ON theirs.id = topic_id "
+        "JOIN topics AS ours ON ours.name = theirs.name ORDER BY more.messages.id"
+    )
+    database.commit()
+    left = {path: path.read_bytes() for path in (file, file.with_name(f"{file.name}-wal"))}
+    database.close()
+    for path, content in left.items():
+        path.write_bytes(content)
 
 
 def test_a_folder_whose_metadata_was_never_written_is_read(write_bag: Any, rgbd_items: Any) -> None:

@@ -53,21 +53,34 @@ def test_a_whole_recording_has_no_problem(
     assert rates == {COLOR: pytest.approx(10), DEPTH: pytest.approx(10), INFO: None}
 
 
-def test_depth_of_another_size_is_fatal(
+def test_depth_that_cannot_be_registered_is_fatal(
     write_bag: Write, rgbd_items: Items, messages: Any, item: Any
 ) -> None:
     small = np.full((4, 4), 500, np.uint16)
     items = with_depth(rgbd_items(), item, lambda ns: messages.image(ns, small, "16UC1"))
     report = inspect_recording(write_bag(items))
     (text,) = fatal_texts(report)
-    assert "3 of the first 3 frames cannot be used" in text
-    assert "depth aligned to colour is needed" in text
-    assert report.rgbd is not None
-    assert not report.rgbd.is_depth_aligned
+    assert text.startswith(f"{DEPTH} (4x4, frame 'camera_color_optical_frame') is not aligned")
+    assert "no CameraInfo of the depth camera" in text
+    assert report.rgbd is None
     assert report.replay_command == ""
 
 
-def test_depth_in_another_frame_is_a_note(
+def test_registered_depth_is_a_note(
+    write_bag: Write, rgbd_items: Items, messages: Any, item: Any
+) -> None:
+    small = np.full((4, 4), 500, np.uint16)
+    items = with_depth(rgbd_items(), item, lambda ns: messages.image(ns, small, "16UC1"))
+    info = messages.camera_info(10**8, size=(4, 4), k=np.array([5.0, 0, 2, 0, 5, 2, 0, 0, 1]))
+    info_topic = f"{DEPTH.rpartition('/')[0]}/camera_info"
+    report = inspect_recording(write_bag([item(info_topic, 10**8, info), *items]))
+    assert report.is_usable
+    assert report.rgbd is not None
+    assert not report.rgbd.is_depth_aligned
+    assert any("it is registered from frame" in text for text in note_texts(report))
+
+
+def test_aligned_depth_in_another_frame_is_a_note(
     write_bag: Write, rgbd_items: Items, messages: Any, item: Any
 ) -> None:
     pixels = np.full((6, 8), 500, np.uint16)
@@ -77,8 +90,17 @@ def test_depth_in_another_frame_is_a_note(
     report = inspect_recording(write_bag(items))
     assert report.is_usable
     assert report.rgbd is not None
-    assert not report.rgbd.is_depth_aligned
-    assert any("record the aligned depth topic" in text for text in note_texts(report))
+    assert report.rgbd.is_depth_aligned
+    assert any("it is taken as aligned" in text for text in note_texts(report))
+
+
+def test_depth_in_an_unlikely_unit_is_a_note(
+    write_bag: Write, rgbd_items: Items, messages: Any, item: Any
+) -> None:
+    pixels = np.full((6, 8), 812.0, np.float32)
+    items = with_depth(rgbd_items(), item, lambda ns: messages.image(ns, pixels, "32FC1"))
+    report = inspect_recording(write_bag(items))
+    assert any("looks like millimetres in 32FC1" in text for text in note_texts(report))
 
 
 def test_images_without_partners_are_a_note_or_fatal(write_bag: Write, rgbd_items: Items) -> None:

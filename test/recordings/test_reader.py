@@ -139,7 +139,6 @@ def test_a_message_without_a_readable_header_is_counted(write_bag: Any, rgbd_ite
 @pytest.mark.parametrize(
     ("topic", "kind", "words"),
     [
-        (DEPTH, "depth", f"{DEPTH} is 4x3 but {COLOR} is 8x6"),
         (COLOR, "nv24", f"{COLOR}: colour encoding 'nv24'"),
         (INFO, "info", f"{INFO} tells of 4x3 but {COLOR} is 8x6"),
     ],
@@ -149,7 +148,6 @@ def test_a_frame_that_does_not_fit_together_says_why(
 ) -> None:
     stamp_ns = 100 * MS
     wrong = {
-        "depth": messages.image(stamp_ns, np.ones((3, 4), np.uint16), "16UC1"),
         "nv24": messages.image(stamp_ns, np.ones((6, 8), np.uint8), "nv24"),
         "info": messages.camera_info(stamp_ns, size=(4, 3)),
     }[kind]
@@ -161,19 +159,34 @@ def test_a_frame_that_does_not_fit_together_says_why(
     assert words in frame.reason
 
 
-def test_depth_in_another_frame_is_warned_of(
+def test_a_depth_image_of_another_size_than_the_others_is_a_bad_frame(
     write_bag: Any, rgbd_items: Any, messages: Any
 ) -> None:
-    other = messages.image(
-        100 * MS, np.ones((6, 8), np.uint16), "16UC1", frame_id="camera_depth_optical_frame"
-    )
+    small = messages.image(200 * MS, np.full((3, 4), 500, np.uint16), "16UC1")
+    items = [
+        item._replace(message=small) if item[:2] == (DEPTH, 200 * MS) else item
+        for item in rgbd_items((100, 200, 300))
+    ]
+    _, frame, _ = frames_of(write_bag(items))
+    assert isinstance(frame, BadFrame)
+    assert f"{DEPTH} is 4x3 but {COLOR} is 8x6" in frame.reason
+
+
+def test_aligned_depth_that_names_another_frame_is_taken_and_warned_of(
+    write_bag: Any, rgbd_items: Any, messages: Any
+) -> None:
+    pixels = np.full((6, 8), 500, np.uint16)
+    other = messages.image(100 * MS, pixels, "16UC1", frame_id="camera_depth_optical_frame")
     items = [
         item._replace(message=other) if item.topic == DEPTH else item for item in rgbd_items((100,))
     ]
     with RgbdRecording(write_bag(items)) as recording:
         (warning,) = recording.warnings
+        (frame,) = recording.frames()
     assert "camera_depth_optical_frame" in warning
-    assert "not be aligned" in warning
+    assert "taken as aligned; set recording.depth_alignment to register" in warning
+    assert isinstance(frame, RgbdFrame)
+    np.testing.assert_array_equal(frame.depth_m, np.float32(0.5))
 
 
 def test_an_image_without_a_frame_has_the_camera_infos(

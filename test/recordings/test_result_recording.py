@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability
 
+from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
 from hand_object_recon.core.reconstruction import Reconstruction
@@ -93,6 +96,32 @@ def test_topologies_come_back_by_name(written: Path) -> None:
     np.testing.assert_array_equal(topologies["left"].faces, FACES[:, ::-1])
 
 
+def test_an_overlay_is_a_jpeg_with_the_stamp_and_camera_of_its_frame(
+    tmp_path: Path, make_frame: Callable[..., RgbdFrame]
+) -> None:
+    overlays = [make_frame(START_NS), make_frame(START_NS + 40_000_000)]
+    with ReconstructionWriter(tmp_path / "result", TOPOLOGIES) as writer:
+        for frame, overlay in zip(reconstructions(), overlays, strict=False):
+            writer.write(frame)
+            writer.write_overlay(overlay)
+
+    images = messages_of(tmp_path / "result", "/hand_object_recon/overlay/compressed")
+    infos = messages_of(tmp_path / "result", "/hand_object_recon/camera_info")
+
+    for (log_ns, image), (info_ns, info), overlay in zip(images, infos, overlays, strict=True):
+        assert log_ns == info_ns == overlay.stamp_ns
+        for message in (image, info):
+            stamp = message.header.stamp
+            assert stamp.sec * 10**9 + stamp.nanosec == overlay.stamp_ns
+            assert message.header.frame_id == overlay.frame_id
+        assert image.format == "rgb8; jpeg compressed bgr8"
+        bgr = cv2.imdecode(image.data, cv2.IMREAD_COLOR)
+        assert bgr is not None
+        assert bgr.shape == (info.height, info.width, 3) == overlay.rgb.shape
+        assert np.abs(bgr[..., ::-1].astype(int) - overlay.rgb).mean() < 6
+        np.testing.assert_array_equal(info.k.reshape(3, 3), overlay.camera.matrix)
+
+
 def test_a_reader_that_knows_nothing_of_us_decodes_every_message(written: Path) -> None:
     frames = reconstructions()
     for topic in (RECONSTRUCTION, MARKERS, "/tf"):
@@ -160,6 +189,8 @@ def test_the_metadata_says_what_ros2_bag_info_shows(written: Path) -> None:
         TOPOLOGY: ("hand_object_recon/msg/HandTopology", 2),
         MARKERS: ("visualization_msgs/msg/MarkerArray", 3),
         "/tf": ("tf2_msgs/msg/TFMessage", 3),
+        "/hand_object_recon/overlay/compressed": ("sensor_msgs/msg/CompressedImage", 0),
+        "/hand_object_recon/camera_info": ("sensor_msgs/msg/CameraInfo", 0),
     }
 
 

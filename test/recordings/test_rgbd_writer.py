@@ -16,7 +16,7 @@ from hand_object_recon.recordings.rgbd_writer import RgbdRecordingWriter
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-@pytest.mark.parametrize("depth_encoding", ["compressedDepth", "16UC1", "32FC1"])
+@pytest.mark.parametrize("depth_encoding", ["png", "rvl", "16UC1", "32FC1"])
 @pytest.mark.parametrize("color_encoding", ["jpeg", "png", "rgb8", "bgr8"])
 def test_frames_come_back_in_every_encoding(
     tmp_path: Path,

@@ -210,3 +210,34 @@ def test_a_given_topic_without_messages_is_refused() -> None:
     available = [*topics(REALSENSE), BagTopic("/other/color", IMAGE, 0)]
     with pytest.raises(RecordingError, match="'/other/color', which holds no message"):
         choose_topics(available, RecordingSettings(color_topic="/other/color"))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (AZURE_KINECT, "/depth_to_rgb/camera_info"),
+        (AZURE_KINECT.replace("/depth_to_rgb/image_raw image\n", ""), "/depth/camera_info"),
+        (ORBBEC, "/camera/depth/camera_info"),
+        (OPENNI, None),
+        ("/cam/color image\n/cam/depth image\n/cam/camera_info info", None),
+    ],
+    ids=["aligned", "unaligned", "orbbec", "none", "that_of_colour"],
+)
+def test_the_depth_cameras_calibration_is_the_one_beside_its_image(
+    recorded: str, expected: str | None
+) -> None:
+    found = choose_topics(topics(recorded), RecordingSettings()).depth_camera_info
+    assert (found and found.name) == expected
+
+
+def test_extrinsics_are_those_of_the_depth_camera() -> None:
+    driver = [
+        BagTopic(f"{camera}/extrinsics/{name}", "realsense2_camera_msgs/msg/Extrinsics", 1)
+        for camera in ("/camera/camera", "/other")
+        for name in ("depth_to_color", "depth_to_infra1")
+    ]
+    choice = choose_topics([*topics(REALSENSE), *driver, *topics("/tf tf")], RecordingSettings())
+    assert [topic.name for topic in choice.extrinsics] == [
+        "/tf_static",
+        "/camera/camera/extrinsics/depth_to_color",
+    ]
