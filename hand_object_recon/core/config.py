@@ -7,10 +7,10 @@ name. ``run_time`` marks the settings that may change while the pipeline runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -53,6 +53,85 @@ class RecordingSettings(Section):
     )
     sync_slop_ms: float = setting(
         16.0, "Largest stamp difference between colour and depth of one frame.", ge=0.0, le=500.0
+    )
+
+
+class LiveSettings(Section):
+    color_topic: str = setting(
+        "/camera/camera/color/image_raw", "Colour topic of a live camera.", min_length=1
+    )
+    depth_topic: str = setting(
+        "/camera/camera/aligned_depth_to_color/image_raw",
+        "Topic of its depth aligned to colour.",
+        min_length=1,
+    )
+    camera_info_topic: str = setting(
+        "/camera/camera/color/camera_info", "CameraInfo topic of the colour image.", min_length=1
+    )
+    depth_alignment: Literal["auto", "aligned"] = setting(
+        "auto",
+        "auto refuses depth whose frame is not the colour's and whose topic does not say that it "
+        "is aligned; aligned takes it as it is.",
+    )
+    sync_slop_ms: float = setting(
+        16.0,
+        "Largest stamp difference between colour and depth of one frame: half a frame's time.",
+        run_time=True,
+        ge=0.0,
+        le=500.0,
+    )
+    queue_length: int = setting(
+        5, "Images of a stream that wait for their partner in the other.", ge=1, le=30
+    )
+    max_input_age_ms: float = setting(
+        500.0,
+        "Frames older than this when their turn comes are dropped; 0 takes all.",
+        run_time=True,
+        ge=0.0,
+        le=60000.0,
+    )
+    stream_timeout_s: float = setting(
+        2.0,
+        "A stream that is silent for longer is reported.",
+        run_time=True,
+        ge=0.5,
+        le=60.0,
+    )
+    failed_frames: int = setting(
+        10, "Frames failing in a row after which the pipeline is given up.", ge=1, le=1000
+    )
+    all_joint_frames: bool = setting(
+        False,
+        "Publish a transform for every joint instead of wrist and finger tips.",
+        run_time=True,
+    )
+    overlay_jpeg_quality: int = setting(
+        80, "JPEG quality of the compressed overlay.", run_time=True, ge=1, le=100
+    )
+
+
+class RosSettings(Section):
+    target_frame: str = setting(
+        "",
+        "Frame that results are given in, looked up in TF at the image's stamp; empty leaves them "
+        "in the camera's.",
+        run_time=True,
+    )
+    transform_timeout_ms: float = setting(
+        50.0,
+        "Longest wait for that transform; a frame without it is not published.",
+        run_time=True,
+        ge=0.0,
+        le=1000.0,
+    )
+    publish_tf: bool = setting(
+        True, "Publish hands and objects as frames of the transform tree.", run_time=True
+    )
+    frame_prefix: str = setting(
+        "", "Put before the name of each such frame, to tell cameras apart (left/)."
+    )
+    mesh_folder: str = setting(
+        "~/.ros/hand_object_recon", "Folder that the service save_mesh writes to.", run_time=True
     )
 
 
@@ -156,6 +235,8 @@ class PipelineConfig(Section):
     )
     hand_model: str = setting("open_hand", "Hand model whose mesh is fitted.")
     recording: RecordingSettings = RecordingSettings()
+    live: LiveSettings = LiveSettings()
+    ros: RosSettings = RosSettings()
     depth: DepthSettings = DepthSettings()
     tracker: TrackerSettings = TrackerSettings()
     smoother: SmootherSettings = SmootherSettings()
@@ -168,13 +249,22 @@ class PipelineConfig(Section):
 
 @dataclass(frozen=True)
 class SettingDescription:
-    """One row of the documentation: a setting's dotted name and what the schema says of it."""
+    """One row of the documentation: a setting's dotted name and what the schema says of it.
+
+    lowest, highest
+        Bounds of a number, None where there is none; a bound itself may be excluded (``limits``).
+    choices
+        What a text may be, where it is one of a few.
+    """
 
     name: str
     default: Any
     limits: str
     run_time: bool
     description: str
+    lowest: float | None = None
+    highest: float | None = None
+    choices: tuple[str, ...] = ()
 
 
 def load_config(path: Path | None, assignments: list[str] | None = None) -> PipelineConfig:
@@ -189,10 +279,51 @@ def load_config(path: Path | None, assignments: list[str] | None = None) -> Pipe
     values = _read_yaml(path) if path is not None else {}
     for assignment in assignments or []:
         _assign(values, assignment)
-    try:
-        return PipelineConfig.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+    return _validated(values)
+
+
+def config_of_settings(settings: Mapping[str, Any]) -> PipelineConfig:
+    """The configuration with these values by dotted name, and defaults for the rest.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown or a value is out of range.
+    """
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        *sections, key = name.split(".")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[key] = value
+    return _validated(values)
+
+
+def changed_config(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
+    """The configuration with settings changed while it is in use, by dotted name.
+
+    Raises
+    ------
+    ConfigError
+        A setting does not exist or may not change at run time, or a value is out of range;
+        nothing is changed then.
+    """
+    known = {one.name: one for one in describe_settings()}
+    changed = config.model_dump()
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"setting {name!r} does not exist (see docs/configuration.md)")
+        *sections, key = name.split(".")
+        target = changed
+        for section in sections:
+            target = target[section]
+        if target[key] != value and not known[name].run_time:
+            raise ConfigError(
+                f"setting {name!r} cannot change at run time; configure anew with {value!r}"
+            )
+        target[key] = value
+    return _validated(changed)
 
 
 def describe_settings() -> Iterator[SettingDescription]:
@@ -213,6 +344,9 @@ def _describe(section: type[BaseModel], prefix: str) -> Iterator[SettingDescript
             limits=_limits(field.metadata),
             run_time=isinstance(extra, dict) and bool(extra.get("run_time")),
             description=field.description or "",
+            lowest=_bound(field.metadata, "ge", "gt"),
+            highest=_bound(field.metadata, "le", "lt"),
+            choices=get_args(annotation) if get_origin(annotation) is Literal else (),
         )
 
 
@@ -224,6 +358,11 @@ def _limits(metadata: list[Any]) -> str:
         for key, sign in signs.items()
         if getattr(item, key, None) is not None
     )
+
+
+def _bound(metadata: list[Any], *keys: str) -> float | None:
+    bounds = (getattr(item, key, None) for item in metadata for key in keys)
+    return next((bound for bound in bounds if bound is not None), None)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -261,6 +400,13 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
         target[name] = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
+
+
+def _validated(values: Mapping[str, Any]) -> PipelineConfig:
+    try:
+        return PipelineConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
 
 
 def _explain(error: ValidationError) -> str:

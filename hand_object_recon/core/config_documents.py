@@ -1,11 +1,13 @@
 """The files written from the configuration schema, so that none of them is kept by hand.
 
-``python -m hand_object_recon.core.config_documents FOLDER`` rewrites both in a checkout.
+``python -m hand_object_recon.core.config_documents FOLDER`` rewrites them in a checkout.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,19 @@ import yaml
 from hand_object_recon.core.config import SettingDescription, describe_settings
 
 DEFAULT_YAML = Path("config/default.yaml")
+ROS_YAML = Path("config/ros_parameters.yaml")
 SETTINGS_PAGE = Path("docs/configuration.md")
 
 YAML_HEADER = """\
 # Every setting of hand_object_recon with its default; written by `hand-object-recon config`.
 # Copy it, keep the lines you change, delete the rest.
+"""
+
+ROS_YAML_HEADER = """\
+# Every parameter of the ROS 2 node with its default; written by `make config`.
+# Copy it, keep the lines you change, delete the rest, and give it with params_file:=.
+/**:
+  ros__parameters:
 """
 
 PAGE_HEADER = """\
@@ -40,18 +50,20 @@ setting may change while the pipeline runs. The unit is part of the name.
 
 def default_yaml() -> str:
     """All settings as YAML: description, limits and run-time flag as a comment above each."""
-    lines: list[str] = []
-    open_sections: list[str] = []
-    for setting in describe_settings():
-        *sections, key = setting.name.split(".")
-        if not sections or sections != open_sections:
-            lines.append("")
-        lines += _section_headers(open_sections, sections)
-        open_sections = sections
-        indent = "  " * len(sections)
-        lines.append(f"{indent}# {_comment(setting)}")
-        lines.append(f"{indent}{key}: {_yaml_value(setting.default)}")
-    return YAML_HEADER + "\n".join(lines) + "\n"
+    return YAML_HEADER + "\n".join(_yaml_lines(describe_settings())) + "\n"
+
+
+def ros_yaml() -> str:
+    """The same as ROS 2 parameters of a live node, where a mapping is a text."""
+    settings = (
+        replace(setting, default=_yaml_value(setting.default))
+        if isinstance(setting.default, dict)
+        else setting
+        for setting in describe_settings()
+        if not setting.name.startswith("recording.")
+    )
+    lines = (f"    {line}" if line else "" for line in _yaml_lines(settings))
+    return ROS_YAML_HEADER + "\n".join(lines) + "\n"
 
 
 def settings_page() -> str:
@@ -64,9 +76,25 @@ def settings_page() -> str:
 
 
 def write_documents(repository: Path) -> None:
-    """Rewrite both files in a checkout of this project."""
+    """Rewrite the files in a checkout of this project."""
     (repository / DEFAULT_YAML).write_text(default_yaml(), encoding="utf-8")
+    (repository / ROS_YAML).write_text(ros_yaml(), encoding="utf-8")
     (repository / SETTINGS_PAGE).write_text(settings_page(), encoding="utf-8")
+
+
+def _yaml_lines(settings: Iterable[SettingDescription]) -> list[str]:
+    lines: list[str] = []
+    open_sections: list[str] = []
+    for setting in settings:
+        *sections, key = setting.name.split(".")
+        if not sections or sections != open_sections:
+            lines.append("")
+        lines += _section_headers(open_sections, sections)
+        open_sections = sections
+        indent = "  " * len(sections)
+        lines.append(f"{indent}# {_comment(setting)}")
+        lines.append(f"{indent}{key}: {_yaml_value(setting.default)}")
+    return lines
 
 
 def _section_headers(current: list[str], wanted: list[str]) -> list[str]:

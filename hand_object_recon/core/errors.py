@@ -25,5 +25,13 @@ class FrameError(HandObjectReconError):
     """One frame cannot be used; the frames around it still can."""
 
 
+class StateError(HandObjectReconError):
+    """What was asked does not fit the state the pipeline is in."""
+
+
+class TransportError(HandObjectReconError):
+    """The link to a ROS graph cannot be made, or can no longer be used."""
+
+
 class DependencyError(HandObjectReconError, ImportError):
     """An optional library is needed for what was asked and is not installed."""

@@ -29,6 +29,10 @@ class Detector(ABC):
     def warm_up(self) -> None:  # noqa: B027 - optional
         """Do once what makes a first frame slow: load lazily, allocate, compile."""
 
+    def change_settings(self, config: PipelineConfig) -> None:
+        """Use a configuration that differs in run-time settings only, from the next frame on."""
+        self.config = config
+
     def reset(self) -> None:  # noqa: B027 - a detector without memory has nothing to forget
         """Forget earlier frames, as at the start of another recording."""
 

@@ -45,16 +45,12 @@ def pose_from_message(message: Message) -> NDArray[np.float64]:
 
 def quaternion_message(rotation: NDArray[Any]) -> Message:
     """``geometry_msgs/Quaternion`` of a (3, 3) rotation, of unit length with w >= 0."""
-    x, y, z, w = _quaternion_from_rotation(rotation).tolist()
+    x, y, z, w = quaternion_from_rotation(rotation).tolist()
     return new_message("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w)
 
 
-def identity_pose_message() -> Message:
-    """``geometry_msgs/Pose`` at the origin without rotation."""
-    return pose_message(np.eye(4))
-
-
-def _quaternion_from_rotation(rotation: NDArray[Any]) -> NDArray[np.float64]:
+def quaternion_from_rotation(rotation: NDArray[Any]) -> NDArray[np.float64]:
+    """(4,) x, y, z, w of a (3, 3) rotation, of unit length with w >= 0."""
     # The outer product of the quaternion with itself is linear in the rotation; its longest row
     # is the one to divide by, so no angle loses precision.
     (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = rotation.tolist()
@@ -69,6 +65,11 @@ def _quaternion_from_rotation(rotation: NDArray[Any]) -> NDArray[np.float64]:
     quaternion: NDArray[np.float64] = outer[np.argmax(np.diagonal(outer))]
     quaternion /= np.linalg.norm(quaternion)
     return -quaternion if quaternion[3] < 0 else quaternion
+
+
+def identity_pose_message() -> Message:
+    """``geometry_msgs/Pose`` at the origin without rotation."""
+    return pose_message(np.eye(4))
 
 
 def _rotation_from_quaternion(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from hand_object_recon.messages.definitions import message_definitions
+from hand_object_recon.messages.vision_definitions import VISION_DEFINITIONS
 
 Message: TypeAlias = Any
 """A message object of rosbags: its classes are generated at run time."""
@@ -20,6 +21,10 @@ TRANSFORMS_TYPE = "tf2_msgs/msg/TFMessage"
 IMAGE_TYPE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE_TYPE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
+POINT_CLOUD_TYPE = "sensor_msgs/msg/PointCloud2"
+MESH_TYPE = "shape_msgs/msg/Mesh"
+DETECTIONS_TYPE = "vision_msgs/msg/Detection3DArray"
+DIAGNOSTICS_TYPE = "diagnostic_msgs/msg/DiagnosticArray"
 
 
 @cache
@@ -32,7 +37,7 @@ def message_typestore(distribution: Stores = Stores.ROS2_JAZZY) -> Typestore:
         The ``.msg`` files are not where a checkout or an installation has them.
     """
     typestore = get_typestore(distribution)
-    for type_name, text in message_definitions().items():
+    for type_name, text in {**VISION_DEFINITIONS, **message_definitions()}.items():
         typestore.register(get_types_from_msg(text, type_name))
     return typestore
 

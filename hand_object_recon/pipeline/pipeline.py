@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.pipeline.placement import MetricPlacement
@@ -49,7 +51,12 @@ class Pipeline:
     @property
     def method(self) -> str:
         """Name of the reconstructor."""
-        return self._reconstructor.card.name
+        return self.reconstructor_card.name
+
+    @property
+    def reconstructor_card(self) -> PluginCard:
+        """What the reconstructor is."""
+        return self._reconstructor.card
 
     def topologies(self) -> tuple[HandTopology, ...]:
         """The meshes the hands come in."""
@@ -83,6 +90,13 @@ class Pipeline:
             stage_ms=clock.stage_ms,
         )
         return FrameResult(reconstruction, tuple(tracked), _notes(frame, tracked, hands))
+
+    def change_settings(self, config: PipelineConfig) -> None:
+        """Use a configuration that differs in run-time settings only, from the next frame on."""
+        self._detector.change_settings(config)
+        self._tracker.change_settings(config.tracker)
+        self._reconstructor.change_settings(config)
+        self._smoother.change_settings(config.smoother)
 
     def reset(self) -> None:
         """Forget earlier frames, as before another recording."""

@@ -53,6 +53,10 @@ class Smoother:
         self._last[hand.track_id] = _Filtered(smoothed, stamp_ns, speed)
         return smoothed
 
+    def change_settings(self, settings: SmootherSettings) -> None:
+        """Use other settings from the next frame on."""
+        self._settings = settings
+
     def forget(self, track_id: int) -> None:
         """Drop a track that ended."""
         self._last.pop(track_id, None)

@@ -64,6 +64,10 @@ class Tracker:
                 tracked.append(self._begin(detection, frame))
         return sorted(tracked, key=lambda hand: hand.track_id)
 
+    def change_settings(self, settings: TrackerSettings) -> None:
+        """Use other run-time settings from the next frame on."""
+        self._settings = settings
+
     def reset(self) -> None:
         """End every track."""
         self.ended = tuple(track.track_id for track in self._tracks)

@@ -49,6 +49,10 @@ class Reconstructor(ABC):
     def warm_up(self) -> None:  # noqa: B027 - optional
         """Do once what makes a first frame slow: load lazily, allocate, compile."""
 
+    def change_settings(self, config: PipelineConfig) -> None:
+        """Use a configuration that differs in run-time settings only, from the next frame on."""
+        self.config = config
+
     def forget(self, track_id: int) -> None:  # noqa: B027 - optional
         """Drop what was remembered of a track that ended."""
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.serde import SerdeError
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.config import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import FrameError, InvalidValueError, RecordingError
-from hand_object_recon.messages.typestore import Message, deserialize
+from hand_object_recon.messages.typestore import Message
 from hand_object_recon.recordings.bag import Bag, BagTopic
 from hand_object_recon.recordings.depth_alignment import (
     DepthAlignment,
@@ -25,6 +24,7 @@ from hand_object_recon.recordings.depth_alignment import (
 from hand_object_recon.recordings.depth_units import unit_warning
 from hand_object_recon.recordings.image_decoding import decode_color, decode_depth
 from hand_object_recon.recordings.image_samples import sample_color_size, sample_depth
+from hand_object_recon.recordings.message_reading import read_message
 from hand_object_recon.recordings.rgbd_index import index_recording
 from hand_object_recon.recordings.stream_coverage import coverage_warnings, distance_text
 from hand_object_recon.recordings.synchronization import pair_stamps
@@ -291,10 +291,7 @@ class _ExpectedPair(NamedTuple):
 
 
 def _read(data: bytes, topic: BagTopic) -> Message:
-    try:
-        return deserialize(data, topic.message_type)
-    except SerdeError as error:
-        raise FrameError(f"{topic.name}: {error}") from error
+    return read_message(data, topic.name, topic.message_type)
 
 
 def _size_text(shape: tuple[int, ...]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from rosbags.interfaces import Qos, QosDurability
 
 from hand_object_recon.core.errors import RecordingError
-from hand_object_recon.messages.markers import deletion_of_all_message
+from hand_object_recon.messages.markers import serialized_deletion_of_all
 from hand_object_recon.messages.typestore import RECONSTRUCTION_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag
 from hand_object_recon.recordings.bag_writer import BagWriter, reliable_qos
@@ -87,8 +87,8 @@ def join_result_parts(parts: Sequence[ResultPart], directory: Path) -> None:
         near_cut: set[tuple[str, int]] = set()
         for part in parts:
             if part is not parts[0]:
-                nothing = deletion_of_all_message(part.first_stamp_ns, part.frame_id)
-                writer.write(MARKERS_TOPIC, nothing, part.first_stamp_ns)
+                nothing = serialized_deletion_of_all(part.first_stamp_ns, part.frame_id)
+                writer.write_serialized(MARKERS_TOPIC, nothing, part.first_stamp_ns)
             near_cut = _copy(part, writer, latched, written, near_cut)
 
 

@@ -13,7 +13,7 @@ from hand_object_recon.core.hands import HandTopology
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.messages.headers import header_message
 from hand_object_recon.messages.images import camera_info_message
-from hand_object_recon.messages.markers import MarkerKey, markers_message
+from hand_object_recon.messages.markers import MarkerKey, serialized_markers
 from hand_object_recon.messages.reconstruction import reconstruction_message, topology_message
 from hand_object_recon.messages.transforms import transforms_message
 from hand_object_recon.messages.typestore import (
@@ -87,10 +87,10 @@ class ReconstructionWriter:
             The disk is full or the folder is gone.
         """
         stamp_ns = reconstruction.stamp_ns
-        markers, shown = markers_message(reconstruction, self._topologies, self._shown)
+        markers, shown = serialized_markers(reconstruction, self._topologies, self._shown)
         self._write_topologies_once(stamp_ns)
         self._bag.write(RECONSTRUCTION_TOPIC, reconstruction_message(reconstruction), stamp_ns)
-        self._bag.write(MARKERS_TOPIC, markers, stamp_ns)
+        self._bag.write_serialized(MARKERS_TOPIC, markers, stamp_ns)
         self._bag.write(TRANSFORMS_TOPIC, transforms_message(reconstruction), stamp_ns)
         self._shown = shown
         self._last_stamp_ns = stamp_ns

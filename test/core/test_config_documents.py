@@ -10,6 +10,7 @@ import yaml
 from hand_object_recon.core.config import PipelineConfig, describe_settings, load_config
 from hand_object_recon.core.config_documents import (
     DEFAULT_YAML,
+    ROS_YAML,
     SETTINGS_PAGE,
     default_yaml,
     settings_page,
@@ -19,7 +20,7 @@ from hand_object_recon.core.config_documents import (
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("document", [DEFAULT_YAML, SETTINGS_PAGE], ids=str)
+@pytest.mark.parametrize("document", [DEFAULT_YAML, ROS_YAML, SETTINGS_PAGE], ids=str)
 def test_the_files_of_the_repository_are_up_to_date(document: Path, tmp_path: Path) -> None:
     (tmp_path / document.parent).mkdir()
     (tmp_path / DEFAULT_YAML.parent).mkdir(exist_ok=True)

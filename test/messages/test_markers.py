@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
-from hand_object_recon.messages.markers import MarkerKey, markers_message
-from hand_object_recon.messages.typestore import deserialize, serialize
+from hand_object_recon.messages.markers import (
+    MarkerKey,
+    serialized_deletion_of_all,
+    serialized_markers,
+)
+from hand_object_recon.messages.typestore import MARKERS_TYPE, deserialize, serialize
 
-ADD, DELETE = 0, 2
+ADD, DELETE, DELETE_ALL = 0, 2, 3
 LINE_LIST, SPHERE_LIST, TRIANGLE_LIST = 5, 7, 11
 
 
@@ -28,8 +33,8 @@ def frame(*hands: HandEstimate, objects: tuple[ObjectEstimate, ...] = ()) -> Rec
     return Reconstruction(3_000_000_007, "camera", "rgbd_fit", hands, objects)
 
 
-def received(message: Any) -> list[Any]:
-    markers: list[Any] = deserialize(serialize(message), message.__msgtype__).markers
+def received(data: bytes) -> list[Any]:
+    markers: list[Any] = deserialize(data, MARKERS_TYPE).markers
     return markers
 
 
@@ -40,8 +45,8 @@ def points_of(marker: Any) -> np.ndarray:
 def test_a_hand_is_a_mesh_a_skeleton_and_joints(
     make_hand: Callable[..., HandEstimate], topologies: dict[str, HandTopology]
 ) -> None:
-    message, keys = markers_message(frame(make_hand(7)), topologies)
-    kinds = {(item.ns, item.id, item.type, item.action) for item in received(message)}
+    data, keys = serialized_markers(frame(make_hand(7)), topologies)
+    kinds = {(item.ns, item.id, item.type, item.action) for item in received(data)}
     assert kinds == {
         ("hand_right/mesh", 7, TRIANGLE_LIST, ADD),
         ("hand_right/skeleton", 7, LINE_LIST, ADD),
@@ -54,8 +59,8 @@ def test_markers_hold_the_mesh_corners_and_the_twenty_bones(
     make_hand: Callable[..., HandEstimate], topologies: dict[str, HandTopology]
 ) -> None:
     hand = make_hand()
-    message, _ = markers_message(frame(hand), topologies)
-    mesh, skeleton, joints = received(message)
+    data, _ = serialized_markers(frame(hand), topologies)
+    mesh, skeleton, joints = received(data)
     corners = hand.vertices_m[topologies["tetrahedron"].faces].reshape(-1, 3)
     np.testing.assert_array_equal(points_of(mesh), corners)
     np.testing.assert_array_equal(points_of(joints), hand.joints_m)
@@ -67,8 +72,8 @@ def test_every_marker_is_valid_for_rviz_and_keeps_the_image_header(
     reconstruction: Reconstruction, topologies: dict[str, HandTopology]
 ) -> None:
     vanished = frozenset({MarkerKey("hand_left/mesh", 99)})
-    message, _ = markers_message(reconstruction, topologies, vanished)
-    for marker in received(message):
+    data, _ = serialized_markers(reconstruction, topologies, vanished)
+    for marker in received(data):
         assert marker.header.frame_id == reconstruction.frame_id
         assert (marker.header.stamp.sec, marker.header.stamp.nanosec) == (1_700_000_000, 123456789)
         assert min(marker.scale.x, marker.scale.y, marker.scale.z) > 0
@@ -82,7 +87,7 @@ def test_every_marker_is_valid_for_rviz_and_keeps_the_image_header(
 def test_two_hands_of_one_side_have_keys_of_their_own(
     make_hand: Callable[..., HandEstimate], topologies: dict[str, HandTopology]
 ) -> None:
-    _, keys = markers_message(frame(make_hand(1), make_hand(2)), topologies)
+    _, keys = serialized_markers(frame(make_hand(1), make_hand(2)), topologies)
     assert len(keys) == 6
 
 
@@ -90,26 +95,26 @@ def test_what_vanished_is_deleted_once_and_what_stays_is_not(
     make_hand: Callable[..., HandEstimate], topologies: dict[str, HandTopology]
 ) -> None:
     stays, leaves = make_hand(1), make_hand(2, HandSide.LEFT)
-    _, first = markers_message(frame(stays, leaves), topologies)
-    message, second = markers_message(frame(stays), topologies, first)
-    deleted = {(item.ns, item.id) for item in received(message) if item.action == DELETE}
+    _, first = serialized_markers(frame(stays, leaves), topologies)
+    data, second = serialized_markers(frame(stays), topologies, first)
+    deleted = {(item.ns, item.id) for item in received(data) if item.action == DELETE}
     assert deleted == {(f"hand_left/{part}", 2) for part in ("mesh", "skeleton", "joints")}
-    message, _ = markers_message(frame(stays), topologies, second)
-    assert not [item for item in received(message) if item.action == DELETE]
+    data, _ = serialized_markers(frame(stays), topologies, second)
+    assert not [item for item in received(data) if item.action == DELETE]
 
 
 def test_a_hand_that_changes_its_side_leaves_no_ghost(
     make_hand: Callable[..., HandEstimate], topologies: dict[str, HandTopology]
 ) -> None:
-    _, first = markers_message(frame(make_hand(1, HandSide.LEFT)), topologies)
-    message, _ = markers_message(frame(make_hand(1, HandSide.RIGHT)), topologies, first)
-    deleted = {item.ns for item in received(message) if item.action == DELETE}
+    _, first = serialized_markers(frame(make_hand(1, HandSide.LEFT)), topologies)
+    data, _ = serialized_markers(frame(make_hand(1, HandSide.RIGHT)), topologies, first)
+    deleted = {item.ns for item in received(data) if item.action == DELETE}
     assert deleted == {"hand_left/mesh", "hand_left/skeleton", "hand_left/joints"}
 
 
 def test_an_object_is_a_mesh_in_its_own_frame(held_object: ObjectEstimate) -> None:
-    message, _ = markers_message(frame(objects=(held_object,)), {})
-    (marker,) = received(message)
+    data, _ = serialized_markers(frame(objects=(held_object,)), {})
+    (marker,) = received(data)
     assert (marker.ns, marker.id, marker.type) == ("object/mesh", 4, TRIANGLE_LIST)
     corners = held_object.vertices_m[held_object.faces].reshape(-1, 3)
     np.testing.assert_array_equal(points_of(marker), corners)
@@ -121,13 +126,13 @@ def test_a_hand_without_a_mesh_is_shown_by_its_skeleton(
     make_hand: Callable[..., HandEstimate],
 ) -> None:
     hand = make_hand(vertices_m=np.zeros((0, 3), np.float32), topology="unknown")
-    message, _ = markers_message(frame(hand), {})
-    assert [item.ns for item in received(message)] == ["hand_right/skeleton", "hand_right/joints"]
+    data, _ = serialized_markers(frame(hand), {})
+    assert [item.ns for item in received(data)] == ["hand_right/skeleton", "hand_right/joints"]
 
 
 def test_a_mesh_of_an_unknown_topology_is_refused(make_hand: Callable[..., HandEstimate]) -> None:
     with pytest.raises(InvalidValueError, match="'tetrahedron' is unknown"):
-        markers_message(frame(make_hand()), {})
+        serialized_markers(frame(make_hand()), {})
 
 
 def test_a_mesh_that_does_not_fit_its_topology_is_refused(
@@ -135,4 +140,23 @@ def test_a_mesh_that_does_not_fit_its_topology_is_refused(
 ) -> None:
     hand = make_hand(vertices_m=np.zeros((5, 3), np.float32))
     with pytest.raises(InvalidValueError, match="has 5 vertices; it must have 4"):
-        markers_message(frame(hand), topologies)
+        serialized_markers(frame(hand), topologies)
+
+
+def test_the_bytes_are_those_of_a_general_serializer(
+    reconstruction: Reconstruction, topologies: dict[str, HandTopology]
+) -> None:
+    vanished = frozenset({MarkerKey("hand_left/mesh", 99), MarkerKey("object/mesh", -3)})
+    nobody = replace(reconstruction, hands=(), objects=())
+    for frame_id in ("a", "ab", "abc", "abcd", "abcde"):  # every alignment of what follows
+        for content in (reconstruction, nobody):
+            named = replace(content, frame_id=frame_id)
+            data, _ = serialized_markers(named, topologies, vanished)
+            assert data == bytes(serialize(deserialize(data, MARKERS_TYPE)))
+
+
+def test_everything_can_be_deleted_at_once() -> None:
+    data = serialized_deletion_of_all(3_000_000_007, "camera")
+    (marker,) = received(data)
+    assert (marker.action, marker.header.frame_id) == (DELETE_ALL, "camera")
+    assert data == bytes(serialize(deserialize(data, MARKERS_TYPE)))

@@ -77,7 +77,6 @@ class RgbdFitReconstructor(Reconstructor):
 
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__(config)
-        self._settings = config.rgbd_fit
         models = {side: load_hand_model(config.hand_model, side) for side in HandSide}
         self._fitters = {side: HandFitter(model, MEDIAPIPE) for side, model in models.items()}
         self._memory: dict[int, _TrackMemory] = {}
@@ -112,15 +111,17 @@ class RgbdFitReconstructor(Reconstructor):
         keypoints = self._keypoints(fitter, frame, hand, memory)
         if keypoints is None:
             return None
-        points = hand_points(frame, keypoints, hand.detection.box, self._settings.max_depth_points)
+        points = hand_points(
+            frame, keypoints, hand.detection.box, self.config.rgbd_fit.max_depth_points
+        )
         if points is None:
             return None
         observation = HandObservation(keypoints.astype(np.float64), frame.camera, points)
-        shape = memory.shape if memory else ShapeEstimate.unknown(self._settings.shape_frames)
+        shape = memory.shape if memory else ShapeEstimate.unknown(self.config.rgbd_fit.shape_frames)
         start = self._start(frame, hand, memory, shape, observation)
         if start is None:
             return None
-        steps = self._settings.iterations * (1 if memory else _FIRST_FIT_FACTOR)
+        steps = self.config.rgbd_fit.iterations * (1 if memory else _FIRST_FIT_FACTOR)
         shape, result = shape.fit(fitter, start, observation, steps)
         box_center = hand.detection.box.center
         self._memory[hand.track_id] = _TrackMemory(hand.side, result.state, box_center, shape)

@@ -1,0 +1,522 @@
+"""The pipeline on a live camera: states, switching and settings, the same for every host."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.config import PipelineConfig, changed_config
+from hand_object_recon.core.errors import (
+    FrameError,
+    HandObjectReconError,
+    PluginError,
+    StateError,
+)
+from hand_object_recon.core.hands import HandSide, HandTopology
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.pipeline.build import build_pipeline
+from hand_object_recon.pipeline.live.camera_stream import Stream, Subscription, subscriptions
+from hand_object_recon.pipeline.live.conditions import Conditions, Notice
+from hand_object_recon.pipeline.live.frame_decoder import FrameDecoder, PendingFrame
+from hand_object_recon.pipeline.live.frame_intake import FrameIntake
+from hand_object_recon.pipeline.live.inference_thread import InferenceThread
+from hand_object_recon.pipeline.live.statistics import (
+    LiveSnapshot,
+    LiveStatistics,
+    free_gpu_memory,
+    gpu_memory_mb,
+)
+from hand_object_recon.pipeline.pipeline import FrameResult, Pipeline
+from hand_object_recon.pipeline.stage_clock import StageClock
+
+_NANOSECONDS_PER_SECOND: Final = 1_000_000_000
+_NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
+
+
+class EngineState(str, Enum):
+    """The primary states of a ROS 2 lifecycle node."""
+
+    UNCONFIGURED = "unconfigured"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class LiveResult:
+    """A frame, what was found in it, and the meshes its hands come in, by topology name."""
+
+    frame: RgbdFrame
+    result: FrameResult
+    topologies: Mapping[str, HandTopology]
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class LiveEvents:
+    """What a host is called back with, from whichever thread it happens in.
+
+    The functions are to return soon and may not change the engine's state or settings.
+
+    result
+        Every reconstructed frame, in the inference thread.
+    notice
+        Each trouble once, and its end once.
+    failed
+        The pipeline was given up: the engine is unconfigured, and this is why.
+    """
+
+    result: Callable[[LiveResult], None]
+    notice: Callable[[Notice], None] = _ignore
+    failed: Callable[[HandObjectReconError], None] = _ignore
+
+
+@dataclass(frozen=True)
+class ChangeReport:
+    """What a change did, in words, and how long it took."""
+
+    text: str
+    seconds: float
+
+
+class LiveEngine:
+    """Runs a pipeline on the newest frames of one camera; every method may be called from any
+    thread.
+
+    A host calls ``configure``, subscribes to ``subscriptions()``, calls ``activate``, hands the
+    bytes of each message to ``receive``, and calls ``check`` every half second to second. The
+    pipeline lives in a thread of its own, which sleeps while nothing comes; a frame that waits
+    is replaced by a newer one.
+
+    clock_ns
+        Clock of the image stamps: the system's, or a simulation's.
+    steady_ns
+        Clock that never jumps.
+    """
+
+    def __init__(
+        self,
+        events: LiveEvents,
+        clock_ns: Callable[[], int] = time.time_ns,
+        steady_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._events = events
+        self._clock_ns = clock_ns
+        self._steady_ns = steady_ns
+        self._transition = threading.Lock()
+        self._lock = threading.RLock()  # guards everything below; never held for long
+        self._state = EngineState.UNCONFIGURED
+        self._config = PipelineConfig()
+        self._conditions = Conditions(events.notice, 0)
+        self._statistics = LiveStatistics()
+        self._intake = FrameIntake(self._config.live, self._conditions, steady_ns())
+        self._thread: InferenceThread[PendingFrame] | None = None
+        self._hand_model_licence = ""
+        # Only touched in the inference thread:
+        self._pipeline: Pipeline | None = None
+        self._decoder = FrameDecoder(self._config)
+        self._topologies: Mapping[str, HandTopology] = {}
+        self._is_to_forget = False
+        self._failures = 0
+
+    @property
+    def state(self) -> EngineState:
+        return self._state
+
+    @property
+    def config(self) -> PipelineConfig:
+        """The configuration in use."""
+        return self._config
+
+    @property
+    def topologies(self) -> tuple[HandTopology, ...]:
+        """The meshes hands come in; none while unconfigured."""
+        return tuple(self._topologies.values())
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The topics whose messages ``receive`` wants."""
+        return subscriptions(self._config.live)
+
+    def configure(self, config: PipelineConfig) -> None:
+        """Load and warm up the plugins: unconfigured to inactive.
+
+        Raises
+        ------
+        StateError
+            The engine is not unconfigured.
+        HandObjectReconError
+            The plugins do not load; the engine stays unconfigured.
+        """
+        with self._changing():
+            self._require(EngineState.UNCONFIGURED, "configured")
+            licence = load_hand_model(config.hand_model, HandSide.RIGHT).licence
+            thread = self._thread or InferenceThread(self._process)
+            self._thread = thread
+            try:
+                thread.run(lambda: self._take_over(_loaded_pipeline(config), config))
+            except BaseException:
+                self._stop_thread()
+                raise
+            with self._lock:
+                self._config = config
+                self._hand_model_licence = licence
+                self._state = EngineState.INACTIVE
+
+    def activate(self) -> None:
+        """Take frames from now on: inactive to active.
+
+        Raises
+        ------
+        StateError
+            The engine is not inactive.
+        """
+        with self._changing():
+            self._require(EngineState.INACTIVE, "activated")
+            self._in_thread(self._forget_frames)
+            with self._lock:
+                self._begin()
+                self._state = EngineState.ACTIVE
+
+    def deactivate(self) -> None:
+        """Take no more frames: active to inactive. No result comes after this returns.
+
+        Raises
+        ------
+        StateError
+            The engine is not active.
+        """
+        with self._changing():
+            self._require(EngineState.ACTIVE, "deactivated")
+            thread = self._existing_thread()
+            with self._lock:
+                self._state = EngineState.INACTIVE
+            thread.withdraw()
+            thread.run(lambda: None)
+            with self._lock:
+                self._conditions = Conditions(self._events.notice, 0)
+
+    def cleanup(self) -> None:
+        """Free models and memory: from any state to unconfigured."""
+        with self._changing():
+            with self._lock:
+                self._state = EngineState.UNCONFIGURED
+            self._stop_thread()
+            with self._lock:
+                self._conditions = Conditions(self._events.notice, 0)
+
+    def reset(self) -> None:
+        """Forget earlier frames and the tracks in them, as before another scene.
+
+        Raises
+        ------
+        StateError
+            The engine is unconfigured.
+        """
+        with self._changing():
+            self._require_configured("reset")
+            with self._lock:
+                self._intake.sync.reset()
+            self._in_thread(self._forget_frames)
+
+    def set_reconstructor(self, name: str) -> ChangeReport:
+        """Go over to another reconstructor; as ``change_settings``."""
+        return self.change_settings({"reconstructor": name})
+
+    def change_settings(self, values: Mapping[str, Any]) -> ChangeReport:
+        """Change run-time settings by dotted name, from the next frame on.
+
+        Another reconstructor is loaded and warmed up in the calling thread while the present one
+        goes on, so that for a moment both are in memory.
+
+        Raises
+        ------
+        StateError
+            The engine is unconfigured.
+        ConfigError, PluginError
+            A setting may not change or its value is refused, or the reconstructor does not load;
+            everything stays as it was.
+        """
+        with self._changing():
+            self._require_configured("changed")
+            start_ns = self._steady_ns()
+            config = changed_config(self._config, values)
+            if config.reconstructor != self._config.reconstructor:
+                loaded = _loaded_pipeline(config)
+                self._hand_over(loaded, config)
+            else:
+                self._in_thread(lambda: self._apply(config))
+            with self._lock:
+                self._config = config
+                self._intake.change_settings(config.live)
+                self._conditions.calm_ns = _calm_ns(config)
+            seconds = (self._steady_ns() - start_ns) / _NANOSECONDS_PER_SECOND
+            changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+            return ChangeReport(f"{changes} after {seconds:.2f} s", seconds)
+
+    def receive(self, stream: Stream, data: bytes) -> None:
+        """Take the CDR bytes of a camera message; without effect while not active."""
+        with self._lock:
+            if self._state is not EngineState.ACTIVE:
+                return
+            thread = self._existing_thread()
+            pending = self._intake.add(stream, data, self._steady_ns())
+            if pending is not None:
+                self._statistics.counts.replaced += thread.offer(pending)
+
+    def published(self, stamp_ns: int) -> None:
+        """Note that the result of the frame with this stamp went out."""
+        age_ms = self._age_ms(stamp_ns)
+        with self._lock:
+            self._statistics.add_published(age_ms)
+
+    def topics_known(self, names: Iterable[str]) -> None:
+        """Note which topics somebody publishes, where the host can tell, for better advice."""
+        with self._lock:
+            self._intake.watch.topics_known(names)
+
+    def see_trouble(self, topic: str, text: str) -> None:
+        """Have a trouble that the host found (incompatible QoS, ...) said and listed."""
+        with self._lock:
+            self._conditions.see(topic, text, None)
+
+    def end_trouble(self, topic: str) -> None:
+        """Note that a trouble of ``see_trouble`` is over."""
+        with self._lock:
+            self._conditions.end(topic)
+
+    def check(self) -> None:
+        """Look for silent streams and for troubles that are over; to be called now and then."""
+        with self._lock:
+            if self._state is EngineState.ACTIVE:
+                self._intake.check(self._steady_ns())
+
+    def snapshot(self) -> LiveSnapshot:
+        """How things are at this moment."""
+        with self._lock:
+            unpaired = self._intake.sync.unpaired
+            is_configured = self._state is not EngineState.UNCONFIGURED
+            pipeline = self._pipeline
+            return LiveSnapshot(
+                state=str(self._state),
+                rate_hz=self._statistics.rate_hz(self._steady_ns()),
+                stage_ms=self._statistics.stage_percentiles(),
+                age_ms=self._statistics.age_percentiles(),
+                counts=replace(
+                    self._statistics.counts,
+                    unpaired_color=unpaired[Stream.COLOR],
+                    unpaired_depth=unpaired[Stream.DEPTH],
+                ),
+                gpu_memory_mb=gpu_memory_mb(),
+                reconstructor=pipeline.reconstructor_card if pipeline is not None else None,
+                hand_model=self._config.hand_model if is_configured else "",
+                hand_model_licence=self._hand_model_licence if is_configured else "",
+                troubles=self._conditions.troubles,
+            )
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change of state or settings at a time."""
+        thread = self._thread
+        if thread is not None and thread.is_current:
+            raise StateError("this may not be called from within a result; post it elsewhere")
+        with self._transition:
+            yield
+
+    def _begin(self) -> None:
+        now_ns = self._steady_ns()
+        self._conditions = Conditions(self._events.notice, _calm_ns(self._config))
+        self._statistics = LiveStatistics()
+        self._intake = FrameIntake(self._config.live, self._conditions, now_ns)
+
+    def _age_ms(self, stamp_ns: int) -> float:
+        return (self._clock_ns() - stamp_ns) / _NANOSECONDS_PER_MILLISECOND
+
+    def _require(self, state: EngineState, doing: str) -> None:
+        if self._state is not state:
+            raise StateError(f"the engine is {self._state}; only when {state} can it be {doing}")
+
+    def _require_configured(self, doing: str) -> None:
+        if self._state is EngineState.UNCONFIGURED:
+            raise StateError(f"the engine is unconfigured; configure it before it can be {doing}")
+
+    def _existing_thread(self) -> InferenceThread[PendingFrame]:
+        assert self._thread is not None  # there is one in every state but unconfigured
+        return self._thread
+
+    def _in_thread(self, job: Callable[[], None]) -> None:
+        """Run a job that needs the pipeline between two frames."""
+
+        def run_if_there() -> None:
+            if self._pipeline is None:  # given up since the state was looked at
+                raise StateError("the pipeline failed meanwhile; configure the engine again")
+            job()
+
+        self._existing_thread().run(run_if_there)
+
+    def _stop_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.withdraw()
+            thread.run(self._free)
+            thread.stop()
+
+    def _hand_over(self, loaded: Pipeline, config: PipelineConfig) -> None:
+        try:
+            self._in_thread(lambda: self._take_over(loaded, config))
+        except StateError:
+            self._close(loaded)
+            raise
+
+    # What follows runs in the inference thread.
+
+    def _take_over(self, pipeline: Pipeline, config: PipelineConfig) -> None:
+        earlier = self._pipeline
+        with self._lock:
+            self._pipeline = pipeline
+            self._topologies = {topology.name: topology for topology in pipeline.topologies()}
+            self._decoder = FrameDecoder(config)
+            self._failures = 0
+            self._statistics.forget_latency()
+        self._close(earlier)
+        del earlier
+        _give_back_memory()
+
+    def _apply(self, config: PipelineConfig) -> None:
+        if self._pipeline is not None:
+            self._pipeline.change_settings(config)
+            self._decoder.config = config
+
+    def _forget_frames(self) -> None:
+        self._is_to_forget = False
+        if self._pipeline is not None:
+            self._pipeline.reset()
+
+    def _free(self) -> None:
+        earlier = self._pipeline
+        with self._lock:
+            self._pipeline = None
+            self._topologies = {}
+        self._close(earlier)
+        del earlier
+        _give_back_memory()
+
+    def _close(self, pipeline: Pipeline | None) -> None:
+        if pipeline is None:
+            return
+        try:
+            pipeline.close()
+        except Exception as error:  # a third party's plugin may raise anything
+            with self._lock:
+                text = f"{pipeline.method} could not free its memory: {_text(error)}"
+                self._conditions.tell("plugins", text)
+
+    def _process(self, pending: PendingFrame) -> None:
+        if self._pipeline is None or not self._is_to_be_processed(pending):
+            return
+        try:
+            stage_ms = self._reconstruct(self._pipeline, pending)
+        except FrameError as error:
+            with self._lock:
+                self._statistics.counts.unreadable += 1
+                self._conditions.see("frames", str(error), self._steady_ns())
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._failures = 0
+            with self._lock:
+                self._statistics.add_frame(stage_ms, self._steady_ns())
+
+    def _is_to_be_processed(self, pending: PendingFrame) -> bool:
+        with self._lock:
+            if self._intake.has_jumped_back:
+                self._intake.has_jumped_back = False
+                self._is_to_forget = True
+                self._statistics.counts.clock_jumps += 1
+                self._conditions.tell("clock", "the stamps jumped back: hands are tracked anew")
+            age_ms = self._age_ms(pending.pair.stamp_ns)
+            is_current = self._intake.watch.is_current(age_ms, self._steady_ns())
+            self._statistics.counts.too_old += not is_current
+        return is_current
+
+    def _reconstruct(self, pipeline: Pipeline, pending: PendingFrame) -> dict[str, float]:
+        """Reconstruct a frame and hand it over; milliseconds by stage."""
+        clock = StageClock()
+        with clock.stage("decode"):
+            frame = self._decoder.decode(pending)
+        if self._is_to_forget:
+            self._forget_frames()
+        result = pipeline.process(frame)
+        with clock.stage("hand over"):
+            self._events.result(LiveResult(frame, result, self._topologies))
+        with self._lock:
+            for note in result.notes:
+                self._conditions.see("scene", note, self._steady_ns())
+        decode_ms, hand_over_ms = clock.stage_ms.values()
+        return {
+            "decode": decode_ms,
+            **result.reconstruction.stage_ms,
+            "hand over": hand_over_ms,
+        }
+
+    def _fail(self, error: Exception) -> None:
+        """Drop a frame that a plugin or the host failed on; give up if that goes on."""
+        reason = f"a frame failed with {self._config.reconstructor}: {_text(error)}"
+        self._failures += 1
+        self._is_to_forget = True
+        is_over = self._failures >= self._config.live.failed_frames
+        with self._lock:
+            self._statistics.counts.failed += 1
+            self._conditions.see("reconstruction", reason, self._steady_ns())
+            if is_over:
+                self._state = EngineState.UNCONFIGURED
+        if is_over:
+            self._free()
+            why = f"{reason}; given up after {self._failures} frames in a row"
+            self._events.failed(PluginError(why))
+
+
+def _loaded_pipeline(config: PipelineConfig) -> Pipeline:
+    """A pipeline that is ready to run; whatever its plugins raise comes as a PluginError."""
+    try:
+        pipeline = build_pipeline(config)
+        try:
+            pipeline.warm_up()
+        except Exception:
+            with suppress(Exception):  # the first error is the one to tell
+                pipeline.close()
+            raise
+    except HandObjectReconError:
+        raise
+    except Exception as error:  # a third party's plugin may raise anything
+        raise PluginError(
+            f"detector {config.detector!r} and reconstructor {config.reconstructor!r} cannot be "
+            f"started: {_text(error)}"
+        ) from error
+    return pipeline
+
+
+def _give_back_memory() -> None:
+    gc.collect()  # a network's modules hold each other
+    free_gpu_memory()
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, HandObjectReconError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _calm_ns(config: PipelineConfig) -> int:
+    return round(config.live.stream_timeout_s * _NANOSECONDS_PER_SECOND)
