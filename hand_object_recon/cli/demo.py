@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hand_object_recon.cli.cores import available_cores
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the recording and the results.")] = Path(
@@ -14,31 +16,39 @@ def demo(
     ),
     frames: Annotated[
         int, typer.Option(min=1, max=3000, help="Frames to render, 30 a second.")
-    ] = 90,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of noise and lost readings.")] = 0,
+    ] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another scene.")] = 0,
 ) -> None:
-    """Render a moving hand as a camera would see it, reconstruct it and score the result."""
+    """Render a hand that takes an object up and turns it, reconstruct the hand and score it."""
     from hand_object_recon.cli.replay import run_replay
     from hand_object_recon.core.config import PipelineConfig
 
-    recording, truth = out / "recording", out / "truth.npz"
-    _render(recording, truth, frames, seed)
+    recording, truth = _render(out, frames, seed)
     run_replay(recording=recording, out=out, truth=truth, config=PipelineConfig())
     _say_where_to_look(out)
 
 
-def _render(recording: Path, truth: Path, frames: int, seed: int) -> None:
+def _render(out: Path, frames: int, seed: int) -> tuple[Path, Path]:
+    """The recording and its truth."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from hand_object_recon.synthesis.demo_recording import write_demo_recording
-    from hand_object_recon.synthesis.demo_scene import DemoScene
+    from hand_object_recon.synthesis.output.demo_shots import demo_shots
+    from hand_object_recon.synthesis.output.recording import (
+        RECORDING_FOLDER,
+        TRUTH_FILE,
+        write_shots,
+    )
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("Rendering the recording", total=frames)
-        write_demo_recording(
-            DemoScene(frames, seed), recording, truth, on_frame=lambda _: progress.advance(task)
+        write_shots(
+            out,
+            demo_shots(frames, seed),
+            workers=available_cores(),
+            on_frames=lambda done: progress.update(task, completed=done),
         )
+    return out / RECORDING_FOLDER, out / TRUTH_FILE
 
 
 def _say_where_to_look(out: Path) -> None:

@@ -14,11 +14,13 @@ import typer
 from hand_object_recon import __version__
 from hand_object_recon.cli.config import config
 from hand_object_recon.cli.demo import demo
+from hand_object_recon.cli.evaluate import evaluate
 from hand_object_recon.cli.export_mesh import export_mesh
 from hand_object_recon.cli.hand_model import hand_model
 from hand_object_recon.cli.inspect import inspect
 from hand_object_recon.cli.plugins import plugins
 from hand_object_recon.cli.replay import replay
+from hand_object_recon.cli.synthesize import synthesize
 from hand_object_recon.core.errors import HandObjectReconError
 
 FAILURE = 2
@@ -38,9 +40,11 @@ app.command()(replay)
 app.command()(demo)
 app.command()(export_mesh)
 app.command()(inspect)
+app.command()(synthesize)
 app.command()(plugins)
 app.command()(config)
 app.add_typer(hand_model)
+app.add_typer(evaluate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,6 +12,8 @@ from hand_object_recon.core.errors import InvalidValueError
 
 Float32Array = NDArray[np.float32]
 
+_ORTHONORMAL_WITHIN = 1e-3
+
 
 def require_array(
     name: str,
@@ -81,7 +83,7 @@ def require_rigid_transform(name: str, value: Any) -> NDArray[np.float64]:
     """Return ``value`` as a (4, 4) float64 rigid transform (rotation of determinant +1)."""
     transform = require_array(name, value, (4, 4), np.float64, finite=True)
     rotation = transform[:3, :3]
-    is_rotation = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
+    is_rotation = np.abs(rotation @ rotation.T - np.eye(3)).max() < _ORTHONORMAL_WITHIN
     if not is_rotation or np.linalg.det(rotation) < 0:
         raise InvalidValueError(
             f"{name} is not rigid: its upper-left 3x3 block is not a rotation "

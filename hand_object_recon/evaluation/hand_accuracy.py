@@ -16,13 +16,23 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
-from hand_object_recon.core.keypoints import KEYPOINT_NAMES, MIDDLE_MCP
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT, MIDDLE_MCP
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.evaluation.hand_truth import HandTruth
+from hand_object_recon.evaluation.metrics.paired_points import (
+    PairedPoints,
+    pair_points,
+    stack_rows,
+)
+from hand_object_recon.evaluation.metrics.point_errors import (
+    MM_PER_M,
+    error_of_each_point,
+    mean_point_error,
+    point_distances,
+    procrustes_error,
+    root_relative_error,
+)
 from hand_object_recon.evaluation.surface_distance import distances_to_surface
-from hand_object_recon.geometry.alignment import align
-
-_MM_PER_M = 1000.0
 
 Points = NDArray[np.float64]
 
@@ -93,7 +103,8 @@ def score_hands(
 ) -> HandAccuracy:
     """Compare the hands of ``reconstructions`` with the truth of exactly the same stamp.
 
-    They are looked at one after the other and not kept, so they may be read from a file.
+    They are looked at one after the other, and only their joints are kept, so they may be read
+    from a file.
 
     Where the truth names a side, the estimate of that side is compared; of several, and where
     it names none, the one whose joints are closest.
@@ -107,14 +118,23 @@ def score_hands(
         An estimate's topology is not among ``topologies``.
     """
     rows_at = _rows_by_stamp(truth)
-    frames: dict[int, FrameAccuracy] = {}
+    found: dict[int, _FoundHand] = {}
     for reconstruction in reconstructions:
         for row in rows_at.get(reconstruction.stamp_ns, ()):
             estimate = _match(truth, row, reconstruction.hands)
             if estimate is not None:
-                frames[row] = _score_frame(truth, row, estimate, topologies)
-    ordered = [frames[row] for row in sorted(frames)]
-    return _summarise(ordered, missed=len(truth) - len(ordered))
+                found[row] = _found_hand(truth, row, estimate, topologies)
+    return _summarise(truth, found)
+
+
+@dataclass(frozen=True, eq=False)
+class _FoundHand:
+    """What is kept of an estimate: its joints, and how far its surface is from the truth."""
+
+    side: HandSide
+    joints_m: Points
+    surface_mm: float
+    mpvpe_mm: float | None
 
 
 def _rows_by_stamp(truth: HandTruth) -> dict[int, list[int]]:
@@ -134,24 +154,17 @@ def _match(truth: HandTruth, row: int, hands: Sequence[HandEstimate]) -> HandEst
     )
 
 
-def _score_frame(
+def _found_hand(
     truth: HandTruth, row: int, hand: HandEstimate, topologies: Mapping[str, HandTopology]
-) -> FrameAccuracy:
-    joints, true_joints = _joints(hand), truth.joints_m[row]
+) -> _FoundHand:
     vertices, true_vertices = hand.vertices_m.astype(np.float64), truth.vertices_m[row]
     same_mesh = hand.topology == truth.topologies[row] and vertices.shape == true_vertices.shape
     surface_m = distances_to_surface(true_vertices, vertices, _faces(hand, topologies))
-    return FrameAccuracy(
-        stamp_ns=int(truth.stamps_ns[row]),
+    return _FoundHand(
         side=hand.side,
-        mpjpe_mm=_mean_distance_mm(joints, true_joints),
-        root_relative_mpjpe_mm=_mean_distance_mm(
-            joints - joints[MIDDLE_MCP], true_joints - true_joints[MIDDLE_MCP]
-        ),
-        pa_mpjpe_mm=_mean_distance_mm(align(joints, true_joints).apply(joints), true_joints),
-        surface_mm=_MM_PER_M * float(surface_m.mean()),
+        joints_m=_joints(hand),
+        surface_mm=MM_PER_M * float(surface_m.mean()),
         mpvpe_mm=_mean_distance_mm(vertices, true_vertices) if same_mesh else None,
-        joints_mm=tuple(float(error) for error in _distances_mm(joints, true_joints)),
     )
 
 
@@ -170,35 +183,53 @@ def _faces(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> NDArra
         ) from None
 
 
-def _distances_mm(estimate: Any, truth: Any) -> Points:
-    return np.asarray(_MM_PER_M * np.linalg.norm(estimate - truth, axis=1))
-
-
 def _mean_distance_mm(estimate: Any, truth: Any) -> float:
-    return float(_distances_mm(estimate, truth).mean())
+    return MM_PER_M * float(np.linalg.norm(estimate - truth, axis=1).mean())
 
 
-def _summarise(frames: Sequence[FrameAccuracy], missed: int) -> HandAccuracy:
-    joint_errors = [frame.mpjpe_mm for frame in frames]
+def _summarise(truth: HandTruth, found: Mapping[int, _FoundHand]) -> HandAccuracy:
+    """The metrics of all hands at once; a hand that was not found is missing in each."""
+    count = len(truth)
+    pairs = pair_points(
+        stack_rows(
+            [found[row].joints_m if row in found else None for row in range(count)], KEYPOINT_COUNT
+        ),
+        truth.joints_m,
+    )
+    mpjpe = mean_point_error(pairs)
+    root_relative = root_relative_error(pairs, MIDDLE_MCP)
+    procrustes = procrustes_error(pairs)
+    joints_mm = MM_PER_M * point_distances(pairs)
+    frames = tuple(
+        FrameAccuracy(
+            stamp_ns=int(truth.stamps_ns[row]),
+            side=found[row].side,
+            mpjpe_mm=float(mpjpe.per_sample[row]),
+            root_relative_mpjpe_mm=float(root_relative.per_sample[row]),
+            pa_mpjpe_mm=float(procrustes.per_sample[row]),
+            surface_mm=found[row].surface_mm,
+            mpvpe_mm=found[row].mpvpe_mm,
+            joints_mm=tuple(joints_mm[row].tolist()),
+        )
+        for row in sorted(found)
+    )
     return HandAccuracy(
-        frames_scored=len(frames),
-        frames_missed=missed,
-        mpjpe_mm=_mean(joint_errors),
-        root_relative_mpjpe_mm=_mean([frame.root_relative_mpjpe_mm for frame in frames]),
-        pa_mpjpe_mm=_mean([frame.pa_mpjpe_mm for frame in frames]),
+        frames_scored=mpjpe.count_used,
+        frames_missed=mpjpe.count_missing,
+        mpjpe_mm=mpjpe.value,
+        root_relative_mpjpe_mm=root_relative.value,
+        pa_mpjpe_mm=procrustes.value,
         surface_mm=_mean([frame.surface_mm for frame in frames]),
         mpvpe_mm=_mean([frame.mpvpe_mm for frame in frames if frame.mpvpe_mm is not None]),
-        worst_frame_mm=max(joint_errors, default=None),
-        by_joint_mm=_by_joint(frames),
-        frames=tuple(frames),
+        worst_frame_mm=max((frame.mpjpe_mm for frame in frames), default=None),
+        by_joint_mm=_by_joint(pairs) if frames else None,
+        frames=frames,
     )
 
 
-def _by_joint(frames: Sequence[FrameAccuracy]) -> dict[str, float] | None:
-    if not frames:
-        return None
-    means = np.mean([frame.joints_mm for frame in frames], axis=0)
-    return {name: float(mean) for name, mean in zip(KEYPOINT_NAMES, means, strict=True)}
+def _by_joint(pairs: PairedPoints) -> dict[str, float]:
+    metrics = error_of_each_point(pairs)
+    return {name: metric.value for name, metric in metrics.items() if metric.value is not None}
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from hand_object_recon.core.annotation import MaskLabel
 from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
@@ -21,7 +22,7 @@ from hand_object_recon.synthesis.rendering.environment import Environment, draw_
 from hand_object_recon.synthesis.rendering.image_sensor import ImageSensor
 from hand_object_recon.synthesis.rendering.object_material import draw_object_material
 from hand_object_recon.synthesis.rendering.renderer import RenderedFrame, render
-from hand_object_recon.synthesis.rendering.scene import NO_BODY, BodyKind, Scene, SceneBody
+from hand_object_recon.synthesis.rendering.scene import NO_BODY, Scene, SceneBody
 from hand_object_recon.synthesis.rendering.skin import draw_skin
 from hand_object_recon.synthesis.rendering.visibility import (
     amodal_mask,
@@ -33,7 +34,7 @@ CAMERA = CameraIntrinsics(128, 96, 120.0, 120.0, 63.5, 47.5)
 WORLD_CAMERA = look_at_pose(np.array([0.0, -0.5, 0.3]), np.zeros(3))
 
 
-def ball(kind: BodyKind, center_m: tuple[float, float, float], radius_m: float) -> SceneBody:
+def ball(kind: MaskLabel, center_m: tuple[float, float, float], radius_m: float) -> SceneBody:
     mesh = trimesh.creation.icosphere(3, radius_m)
     return SceneBody(
         kind,
@@ -57,7 +58,7 @@ def scene(environment: Environment) -> Scene:
     elbow_m = np.array([0.4, 0.1, 0.6])
     random = np.random.default_rng(0)
     arm = arm_bodies(model, posed, elbow_m, draw_skin(random), draw_cloth(random))
-    hider = ball(BodyKind.OBJECT, (-0.06, 0.0, 0.4), 0.03)
+    hider = ball(MaskLabel.OBJECT, (-0.06, 0.0, 0.4), 0.03)
     return Scene((*arm, hider), CAMERA, environment, WORLD_CAMERA)
 
 
@@ -70,8 +71,8 @@ def test_the_mask_has_the_kind_of_the_body_seen(scene: Scene, frame: RenderedFra
     kinds = np.array([body.kind for body in scene.bodies])
     covered = frame.body != NO_BODY
     np.testing.assert_array_equal(frame.mask[covered], kinds[frame.body[covered]])
-    assert (frame.mask[~covered] == BodyKind.BACKGROUND).all()
-    assert set(np.unique(frame.mask)) == {0, BodyKind.RIGHT_HAND, BodyKind.OBJECT, BodyKind.ARM}
+    assert (frame.mask[~covered] == MaskLabel.BACKGROUND).all()
+    assert set(np.unique(frame.mask)) == {0, MaskLabel.RIGHT_HAND, MaskLabel.OBJECT, MaskLabel.ARM}
 
 
 def test_true_depth_lies_on_the_face_that_is_named(scene: Scene, frame: RenderedFrame) -> None:
@@ -144,7 +145,7 @@ def test_a_body_between_lamp_and_table_throws_a_shadow(environment: Environment)
     column = round(CAMERA.fx * on_table[0] / on_table[2] + CAMERA.cx)
     row = round(CAMERA.fy * on_table[1] / on_table[2] + CAMERA.cy)
     lit = render(Scene((), CAMERA, plain, WORLD_CAMERA), np.random.default_rng(0))
-    body = ball(BodyKind.OBJECT, tuple(above_table.tolist()), 0.05)
+    body = ball(MaskLabel.OBJECT, tuple(above_table.tolist()), 0.05)
     shaded = render(Scene((body,), CAMERA, plain, WORLD_CAMERA), np.random.default_rng(0))
     assert shaded.body[row, column] == NO_BODY
     assert shaded.rgb[row, column].astype(int).sum() < 0.9 * lit.rgb[row, column].sum()
@@ -192,7 +193,7 @@ def test_the_left_hand_has_the_mirrored_details_of_the_right() -> None:
 def test_a_body_with_a_wrong_face_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="faces"):
         SceneBody(
-            BodyKind.OBJECT,
+            MaskLabel.OBJECT,
             np.zeros((3, 3), np.float32),
             np.array([[0, 1, 3]], np.int32),
             np.zeros((3, 3), np.float32),

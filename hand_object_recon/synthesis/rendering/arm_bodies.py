@@ -8,18 +8,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.annotation import MaskLabel
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.forward import PosedHand
 from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.synthesis.arm_mesh import grow_arm, ring_count, wrist_rim
 from hand_object_recon.synthesis.rendering.appearance import Appearance
-from hand_object_recon.synthesis.rendering.scene import BodyKind, SceneBody
+from hand_object_recon.synthesis.rendering.scene import SceneBody
 from hand_object_recon.synthesis.rendering.skin import Skin
 
 FloatArray = NDArray[np.floating[Any]]
 
 _RING_SPACING_M: Final = 0.025
-_KINDS: Final = {HandSide.LEFT: BodyKind.LEFT_HAND, HandSide.RIGHT: BodyKind.RIGHT_HAND}
+_KINDS: Final = {HandSide.LEFT: MaskLabel.LEFT_HAND, HandSide.RIGHT: MaskLabel.RIGHT_HAND}
 
 
 def arm_bodies(
@@ -51,7 +52,7 @@ def arm_bodies(
         own_skin,
     )
     forearm = SceneBody(
-        BodyKind.ARM,
+        MaskLabel.ARM,
         arm.skin_vertices_m[used].astype(np.float32),
         forearm_faces.reshape(-1, 3).astype(np.int32),
         rest[used],
@@ -60,7 +61,7 @@ def arm_bodies(
     if sleeve is None:
         return hand, forearm
     cloth = SceneBody(
-        BodyKind.ARM,
+        MaskLabel.ARM,
         arm.sleeve_vertices_m.astype(np.float32),
         arm.sleeve_faces,
         rest[len(rest) - len(arm.sleeve_vertices_m) :],

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.annotation import MaskLabel
 from hand_object_recon.synthesis.rendering.ambient_occlusion import open_share
 from hand_object_recon.synthesis.rendering.background import Background, background_of, in_color
 from hand_object_recon.synthesis.rendering.drawing import (
@@ -18,7 +19,7 @@ from hand_object_recon.synthesis.rendering.drawing import (
     see_bodies,
     shade_bodies,
 )
-from hand_object_recon.synthesis.rendering.scene import NO_BODY, BodyKind, Scene
+from hand_object_recon.synthesis.rendering.scene import NO_BODY, Scene
 from hand_object_recon.synthesis.rendering.shadow_map import ShadowMap
 
 Float32Array = NDArray[np.float32]
@@ -37,7 +38,7 @@ class RenderedFrame:
     clean_depth_m
         (H, W) float32 true metres along the optical axis, the background's included.
     mask
-        (H, W) uint8, ``BodyKind`` of what is seen.
+        (H, W) uint8, ``MaskLabel`` of what is seen.
     body
         (H, W) uint8 number of the scene's body that is seen, ``NO_BODY`` for none.
     face
@@ -85,7 +86,7 @@ class _Canvas:
         self.depth_m = background.depth_m.copy()
         self.facing = background.facing.copy()
         self.infrared = background.infrared.copy()
-        self.mask = np.full(shape, BodyKind.BACKGROUND, dtype=np.uint8)
+        self.mask = np.full(shape, MaskLabel.BACKGROUND, dtype=np.uint8)
         self.body = np.full(shape, NO_BODY, dtype=np.uint8)
         self.face = np.full(shape, -1, dtype=np.int32)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.annotation import MaskLabel
 from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.validation import (
@@ -29,20 +29,12 @@ _LEVEL_CAMERA: Final = (
 )
 
 
-class BodyKind(IntEnum):
-    """What a body is; the values of a rendered mask."""
-
-    BACKGROUND = 0
-    LEFT_HAND = 1
-    RIGHT_HAND = 2
-    OBJECT = 3
-    ARM = 4
-
-
 @dataclass(frozen=True, eq=False)
 class SceneBody:
     """One closed surface.
 
+    kind
+        What the mask shows where the body is seen.
     vertices_m
         (V, 3) float32 in the camera optical frame.
     faces
@@ -52,7 +44,7 @@ class SceneBody:
         those of its model's template, of the side it is.
     """
 
-    kind: BodyKind
+    kind: MaskLabel
     vertices_m: NDArray[np.float32]
     faces: NDArray[np.int32]
     rest_vertices_m: NDArray[np.float32]

@@ -1,0 +1,125 @@
+"""The data sets ``evaluate dataset`` knows by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from hand_object_recon.core.annotation import AnnotatedFrame
+    from hand_object_recon.evaluation.benchmarking.frame_source import FrameSource
+
+_SPLITS: Final = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """What is asked for on the command line.
+
+    path
+        None where the frames are to be made and not read.
+    frames
+        How many are made; of files, all are taken.
+    """
+
+    path: Path | None
+    split: str
+    frames: int
+    config: PipelineConfig
+
+
+def open_dataset(name: str, request: DatasetRequest) -> FrameSource:
+    """The data set of this name.
+
+    Raises
+    ------
+    InvalidValueError
+        No data set has this name, or it does not have what is asked for.
+    RecordingError
+        Its files are not there.
+    """
+    if name not in DATASETS:
+        raise InvalidValueError(
+            f"data set {name!r} is not known; known are {', '.join(sorted(DATASETS))}"
+        )
+    return DATASETS[name](request)
+
+
+@dataclass(frozen=True)
+class SyntheticShards:
+    """Shards that ``synthesize`` wrote, a sequence each."""
+
+    folder: Path
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"shards": str(self.folder)}
+
+    def sequences(self) -> tuple[str, ...]:
+        return tuple(path.stem for path in sorted(self.folder.glob("shard-*.tar")))
+
+    def read(self, sequence: str) -> Iterator[AnnotatedFrame]:
+        from hand_object_recon.synthesis.output.shards import read_shards
+
+        return read_shards([self.folder / f"{sequence}.tar"])
+
+
+@dataclass(frozen=True)
+class MadeFrames:
+    """The first frames of a split, made when they are needed; a sequence is of one take."""
+
+    split: str
+    frames: int
+
+    def identity(self) -> Mapping[str, Any]:
+        from hand_object_recon.synthesis.output.settings import TEST_SPLIT_VERSION
+
+        return {
+            "split": self.split,
+            "frames": self.frames,
+            "test_split_version": TEST_SPLIT_VERSION,
+        }
+
+    def sequences(self) -> tuple[str, ...]:
+        return tuple(f"take_{number:05d}" for number in range(len(self._takes())))
+
+    def read(self, sequence: str) -> Iterator[AnnotatedFrame]:
+        from hand_object_recon.synthesis.output.samples import SampleSource
+        from hand_object_recon.synthesis.output.settings import SampleSettings
+
+        source = SampleSource(SampleSettings(split=self.split))  # type: ignore[arg-type]
+        for index in self._takes()[int(sequence.rpartition("_")[2])]:
+            yield source.sample(index)
+
+    def _takes(self) -> list[range]:
+        from hand_object_recon.synthesis.output.samples import FRAMES_PER_TAKE
+
+        indices = range(self.frames)
+        return [
+            indices[at : at + FRAMES_PER_TAKE] for at in range(0, len(indices), FRAMES_PER_TAKE)
+        ]
+
+
+def _synthetic(request: DatasetRequest) -> FrameSource:
+    """Shards, recordings, or without a path frames that are made here."""
+    from hand_object_recon.evaluation.benchmarking.annotated_source import AnnotatedSource
+    from hand_object_recon.evaluation.benchmarking.recording_source import recording_folder
+
+    if request.split not in _SPLITS:
+        raise InvalidValueError(f"split is {request.split!r}; it must be one of {_SPLITS}")
+    if request.path is None:
+        if request.frames < 1:
+            raise InvalidValueError(f"frames are {request.frames}; there must be at least one")
+        made = MadeFrames(request.split, request.frames)
+        return AnnotatedSource(f"synthetic {request.split}", made, is_video=False)
+    shards = SyntheticShards(request.path)
+    if shards.sequences():
+        return AnnotatedSource("synthetic shards", shards, is_video=False)
+    return recording_folder(request.path, request.config)
+
+
+DATASETS: Final[Mapping[str, Callable[[DatasetRequest], FrameSource]]] = {"synthetic": _synthetic}

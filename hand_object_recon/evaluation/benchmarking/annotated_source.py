@@ -1,0 +1,128 @@
+"""Annotated frames, such as a data set's loader gives them, as the source of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandTopology
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.evaluation.benchmarking.recording_source import known_topologies
+from hand_object_recon.evaluation.benchmarking.sequence_truth import SequenceTruth
+from hand_object_recon.evaluation.hand_truth import HandTruth
+from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
+from hand_object_recon.evaluation.object_truth import NO_OBJECTS, ObjectTruth
+from hand_object_recon.recordings.reader import BadFrame
+
+
+class AnnotatedSequences(Protocol):
+    """What a data set's loader has to give; picklable, because processes share the work."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """What decides which frames these are; plain values."""
+        ...
+
+    def sequences(self) -> tuple[str, ...]:
+        """Names of the sequences, each usable as a file's name."""
+        ...
+
+    def read(self, sequence: str) -> Iterator[AnnotatedFrame]:
+        """The sequence's frames, in order of time where it is a video; stamps differ."""
+        ...
+
+
+@dataclass(frozen=True)
+class AnnotatedSource:
+    """A data set with a name.
+
+    is_video
+        Whether the frames of a sequence follow each other.
+    """
+
+    name: str
+    data: AnnotatedSequences
+    is_video: bool
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"source": self.name, **self.data.identity()}
+
+    def sequences(self) -> tuple[str, ...]:
+        return self.data.sequences()
+
+    def frames(
+        self, sequence: str, stamps_ns: Collection[int] | None = None
+    ) -> Iterator[RgbdFrame | BadFrame]:
+        for annotated in self.data.read(sequence):
+            if stamps_ns is None or annotated.frame.stamp_ns in stamps_ns:
+                yield annotated.frame
+
+    def truth(self, sequence: str) -> SequenceTruth:
+        """The truth of every frame of a sequence.
+
+        Raises
+        ------
+        InvalidValueError
+            A hand has no mesh.
+        """
+        stamps_ns: list[int] = []
+        hands: list[tuple[int, HandAnnotation]] = []
+        objects: list[tuple[int, str, NDArray[np.float64]]] = []
+        meshes: dict[str, SurfaceMesh] = {}
+        for annotated in self.data.read(sequence):
+            truth = annotated.truth
+            stamps_ns.append(truth.stamp_ns)
+            hands += [(truth.stamp_ns, hand) for hand in truth.hands]
+            for thing in truth.objects:
+                objects.append((truth.stamp_ns, thing.name, thing.pose))
+                meshes[thing.name] = SurfaceMesh(thing.vertices_m, thing.faces)
+        frames = np.array(sorted(stamps_ns), dtype=np.int64)
+        return SequenceTruth(frames, _hand_truth(hands), _object_truth(objects, meshes))
+
+    def topologies(self) -> Mapping[str, HandTopology]:
+        return known_topologies()
+
+
+def _hand_truth(hands: Sequence[tuple[int, HandAnnotation]]) -> HandTruth:
+    annotations = [hand for _, hand in hands]
+    return HandTruth(
+        stamps_ns=np.array([stamp_ns for stamp_ns, _ in hands], dtype=np.int64),
+        joints_m=np.array([hand.joints_m for hand in annotations], dtype=np.float64).reshape(
+            -1, KEYPOINT_COUNT, 3
+        ),
+        vertices_m=np.array([_vertices(hand) for hand in annotations], dtype=np.float64).reshape(
+            len(hands), -1 if hands else 0, 3
+        ),
+        topologies=tuple(hand.topology for hand in annotations),
+        sides=tuple(hand.side for hand in annotations),
+        visible_share=_known([hand.visible_share for hand in annotations]),
+        touching=_known([hand.touching for hand in annotations]),
+    )
+
+
+def _vertices(hand: HandAnnotation) -> NDArray[np.float32]:
+    if hand.vertices_m is None:
+        raise InvalidValueError(
+            f"a true {hand.side} hand has no vertices_m; an evaluation needs the mesh of each"
+        )
+    return hand.vertices_m
+
+
+def _known(values: Sequence[Any]) -> NDArray[Any] | None:
+    """The values as an array, None where one of them is not known."""
+    return None if not values or any(value is None for value in values) else np.array(values)
+
+
+def _object_truth(
+    rows: Sequence[tuple[int, str, NDArray[np.float64]]], meshes: Mapping[str, SurfaceMesh]
+) -> ObjectTruth:
+    if not rows:
+        return NO_OBJECTS
+    stamps_ns, names, poses = zip(*rows, strict=True)
+    return ObjectTruth(np.array(stamps_ns, dtype=np.int64), np.array(poses), names, meshes)

@@ -1,0 +1,217 @@
+"""The metrics of hands, vectorised over all sequences; docs/metrics.md defines each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide, HandTopology
+from hand_object_recon.core.keypoints import MIDDLE_MCP, WRIST
+from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands
+from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup, joined
+from hand_object_recon.evaluation.metrics.curves import area_under_curve
+from hand_object_recon.evaluation.metrics.f_scores import f_scores
+from hand_object_recon.evaluation.metrics.metric_value import MetricValue, summarise
+from hand_object_recon.evaluation.metrics.motion import acceleration_error, jitter
+from hand_object_recon.evaluation.metrics.paired_points import PairedPoints
+from hand_object_recon.evaluation.metrics.point_errors import (
+    MM_PER_M,
+    mean_point_error,
+    procrustes_error,
+    relative_root_error,
+    root_error,
+    root_relative_error,
+)
+from hand_object_recon.evaluation.surface_distance import distances_to_surface
+
+_F_SCORE_NAMES: Final = {0.005: "F@5", 0.015: "F@15"}
+
+
+def joint_scores(hands: PairedHands) -> ScoreGroup:
+    """Errors of the 21 joints."""
+    joints, of = hands.joints, hands.sequence_numbers
+    return ScoreGroup(
+        "joints",
+        "Joints",
+        "Mean over the 21 joints, then over hands with an estimate. Wrist: of that joint alone. "
+        "Knuckle-relative: MPJPE with the middle knuckles on each other. AUC: camera frame, up "
+        "to 50 mm, a missing hand counts as 0.",
+        (
+            Score("mpjpe_mm", "MPJPE", mean_point_error(joints), of),
+            Score("root_error_mm", "wrist", root_error(joints, WRIST), of),
+            Score(
+                "root_relative_mpjpe_mm",
+                "knuckle-relative",
+                root_relative_error(joints, MIDDLE_MCP),
+                of,
+            ),
+            Score("pa_mpjpe_mm", "PA-MPJPE", procrustes_error(joints), of),
+            Score("auc", "AUC", area_under_curve(joints).with_worst(0.0), of, True),
+        ),
+    )
+
+
+def surface_scores(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> ScoreGroup:
+    """Errors of the hands' surfaces; vertices are compared where the topologies agree.
+
+    topologies
+        Triangles of the estimated meshes by topology name.
+    """
+    scores = [
+        Score(
+            "surface_mm",
+            "truth to surface",
+            _surface_distance(hands, topologies),
+            hands.sequence_numbers,
+        )
+    ]
+    same = np.flatnonzero(hands.is_same_topology & _fits(hands))
+    if hands.vertex_counts[same].any():
+        vertices, of = hands.vertices(same), hands.sequence_numbers[same]
+        scores += [
+            Score("mpvpe_mm", "MPVPE", mean_point_error(vertices), of),
+            Score("pa_mpvpe_mm", "PA-MPVPE", procrustes_error(vertices), of),
+        ]
+    scores += _f_scores(hands)
+    return ScoreGroup(
+        "surface",
+        "Surface",
+        "Truth to surface: mean distance of the true vertices to the estimated surface. MPVPE "
+        "and PA: vertices of the same topology. F-scores: nearest vertices of meshes with as "
+        "many, in the camera frame; a missing hand counts as 0.",
+        tuple(scores),
+    )
+
+
+def two_hand_scores(hands: PairedHands) -> ScoreGroup:
+    """How well the two hands of a frame stand to each other; nothing where none shows both."""
+    left, right = _both_hands(hands)
+    scores: tuple[Score, ...] = ()
+    if len(left):
+        estimate, truth = hands.joints.estimate_m[:, WRIST], hands.joints.truth_m[:, WRIST]
+        error = relative_root_error(estimate[left], estimate[right], truth[left], truth[right])
+        of = hands.sequence_numbers[left]
+        scores = (Score("mrrpe_mm", "MRRPE", error, of, counted="frames with both hands"),)
+    return ScoreGroup(
+        "two_hands", "Two hands", "Error of the left wrist seen from the right one.", scores
+    )
+
+
+def motion_scores(hands: PairedHands) -> ScoreGroup:
+    """How smoothly hands move, over runs of frames without a gap."""
+    errors, jerks, true_jerks = _motion(hands)
+    return ScoreGroup(
+        "motion",
+        "Motion",
+        "Second and third derivatives of the joints, over 3 and 4 frames in a row.",
+        (
+            _over_tracks("acceleration_error_m_s2", "acceleration error", errors, "m/s²"),
+            _over_tracks("jitter_m_s3", "jitter", jerks, "m/s³"),
+            _over_tracks("true_jitter_m_s3", "jitter of the truth", true_jerks, "m/s³", None),
+        ),
+    )
+
+
+def _surface_distance(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> MetricValue:
+    distances = np.full(len(hands), np.nan)
+    for row in np.flatnonzero(hands.vertex_counts > 0).tolist():
+        vertices = hands.estimated_vertices_m(row)
+        if np.isfinite(vertices).all():
+            faces = _faces(topologies, hands.estimated_topology(row))
+            found = distances_to_surface(hands.true_vertices_m(row), vertices, faces)
+            distances[row] = MM_PER_M * found.mean()
+    return summarise(distances, "mm", hands.vertex_counts == 0)
+
+
+def _faces(topologies: Mapping[str, HandTopology], name: str) -> NDArray[np.int32]:
+    if name not in topologies:
+        known = ", ".join(sorted(topologies)) or "none"
+        raise InvalidValueError(f"triangles of topology {name!r} are not known (known: {known})")
+    return topologies[name].faces
+
+
+def _f_scores(hands: PairedHands) -> list[Score]:
+    """F-scores where every estimate has as many vertices as its truth."""
+    rows = np.flatnonzero(_fits(hands))
+    if not hands.vertex_counts[rows].any():
+        return []
+    found = f_scores(hands.vertices(rows))
+    return [
+        Score(
+            f"f_{round(1000 * threshold)}mm",
+            _F_SCORE_NAMES[threshold],
+            value.with_worst(0.0),
+            hands.sequence_numbers[rows],
+            True,
+        )
+        for threshold, value in found.items()
+    ]
+
+
+def _fits(hands: PairedHands) -> NDArray[np.bool_]:
+    """(N,) whether there is no estimate, or one with as many vertices as the truth."""
+    true_counts = {len(hands.true_vertices_m(number)) for number in range(len(hands))}
+    if len(true_counts) > 1:
+        raise InvalidValueError(
+            f"true meshes have {min(true_counts)} and {max(true_counts)} vertices; evaluate "
+            "sequences of different meshes apart"
+        )
+    return np.isin(hands.vertex_counts, [0, *true_counts])
+
+
+def _both_hands(hands: PairedHands) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the left and the right hands of the frames that show one of each."""
+    frames: dict[tuple[int, int], dict[HandSide, int]] = {}
+    keys = zip(hands.sequence_numbers.tolist(), hands.stamps_ns.tolist(), strict=True)
+    for row, (key, side) in enumerate(zip(keys, hands.sides, strict=True)):
+        if side is not None:
+            frames.setdefault(key, {})[side] = row
+    both = [rows for rows in frames.values() if len(rows) == 2]
+    left = np.array([rows[HandSide.LEFT] for rows in both], dtype=np.intp)
+    return left, np.array([rows[HandSide.RIGHT] for rows in both], dtype=np.intp)
+
+
+Tracked = list[tuple[int, MetricValue]]
+
+
+def _motion(hands: PairedHands) -> tuple[Tracked, Tracked, Tracked]:
+    """Acceleration error, jitter and the truth's jitter of each track with its sequence."""
+    errors: Tracked = []
+    jerks: Tracked = []
+    true_jerks: Tracked = []
+    for rows, pairs in _tracks(hands):
+        sequence, stamps_ns = int(hands.sequence_numbers[rows[0]]), hands.stamps_ns[rows]
+        errors.append((sequence, acceleration_error(pairs, stamps_ns)))
+        jerks.append((sequence, jitter(pairs.estimate_m, stamps_ns)))
+        true_jerks.append((sequence, jitter(pairs.truth_m, stamps_ns)))
+    return errors, jerks, true_jerks
+
+
+def _tracks(hands: PairedHands) -> Iterator[tuple[NDArray[np.intp], PairedPoints]]:
+    """The joints of each hand over time; hands of unknown side only where they are alone."""
+    for rows in hands.rows_by_track():
+        if (np.diff(hands.stamps_ns[rows]) > 0).all():
+            yield rows, _rows_of(hands.joints, rows)
+
+
+def _rows_of(pairs: PairedPoints, rows: NDArray[np.intp]) -> PairedPoints:
+    columns: list[Any] = [pairs.estimate_m, pairs.truth_m, pairs.missing, pairs.invalid]
+    return PairedPoints(*(column[rows] for column in columns))
+
+
+def _over_tracks(
+    key: str, name: str, parts: Tracked, unit: str, higher_is_better: bool | None = False
+) -> Score:
+    of = [np.full(len(part.per_sample), sequence) for sequence, part in parts]
+    return Score(
+        key,
+        name,
+        joined([part for _, part in parts], unit),
+        np.concatenate(of) if of else np.empty(0, dtype=np.int64),
+        higher_is_better,
+        counted="runs of frames",
+    )

@@ -1,0 +1,290 @@
+"""The reconstructions of one sequence as columns of arrays: what is stored, scored and compared.
+
+No time of computing is in them, so that two runs leave the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.errors import InvalidValueError, RecordingError
+from hand_object_recon.core.hands import POSE_LENGTH, SHAPE_LENGTH, HandEstimate, HandSide
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.core.validation import require_array
+from hand_object_recon.evaluation.benchmarking.array_files import read_arrays, write_arrays
+
+Columns = Mapping[str, NDArray[Any]]
+
+_FRAME_COLUMNS: Final = ("stamps_ns", "problem", "frame_id", "method")
+_HAND_COLUMNS: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
+    "hand_frame": ((), np.int64),
+    "hand_track_id": ((), np.int64),
+    "hand_score": ((), np.float64),
+    "hand_joints_m": ((KEYPOINT_COUNT, 3), np.float32),
+    "hand_joint_visibility": ((KEYPOINT_COUNT,), np.float32),
+    "hand_wrist_pose": ((4, 4), np.float64),
+    "hand_pose_rad": ((POSE_LENGTH,), np.float32),
+    "hand_shape": ((SHAPE_LENGTH,), np.float32),
+    "hand_placement_residual_m": ((), np.float64),
+    "hand_vertex_count": ((), np.int64),
+}
+_OBJECT_COLUMNS: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
+    "object_frame": ((), np.int64),
+    "object_track_id": ((), np.int64),
+    "object_score": ((), np.float64),
+    "object_held_by": ((), np.int64),
+    "object_pose": ((4, 4), np.float64),
+    "object_vertex_count": ((), np.int64),
+    "object_face_count": ((), np.int64),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceResults:
+    """Reconstructions of a sequence, one row a frame, a hand and an object.
+
+    stamps_ns, problems
+        (F,) int64 of every frame that was run, and for each why it could not be used, or "".
+    columns
+        As stored. Values of hands may be NaN in files that were not written here; the metrics
+        count these as invalid.
+    """
+
+    stamps_ns: NDArray[np.int64]
+    problems: tuple[str, ...]
+    columns: Columns
+
+    def hands_at(self, stamp_ns: int) -> NDArray[np.intp]:
+        """Rows of the hands of the frame with this stamp; none where it was not run."""
+        return self._rows("hand_frame", stamp_ns)
+
+    def objects_at(self, stamp_ns: int) -> NDArray[np.intp]:
+        """Rows of the objects of the frame with this stamp; none where it was not run."""
+        return self._rows("object_frame", stamp_ns)
+
+    def side(self, hand: int) -> HandSide:
+        return HandSide(str(self.columns["hand_side"][hand]))
+
+    def topology(self, hand: int) -> str:
+        return str(self.columns["hand_topology"][hand])
+
+    def joints_m(self, hand: int) -> NDArray[np.float32]:
+        joints: NDArray[np.float32] = self.columns["hand_joints_m"][hand]
+        return joints
+
+    def vertices_m(self, hand: int) -> NDArray[np.float32]:
+        return self._part("hand_vertices_m", "hand_vertex_count", hand)
+
+    def object_mesh(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """An object's vertices in the camera frame, and its faces."""
+        thing = self._object(row)
+        vertices = thing.vertices_m @ thing.pose[:3, :3].T + thing.pose[:3, 3]
+        return vertices.astype(np.float32), thing.faces
+
+    def reconstruction_at(self, stamp_ns: int) -> Reconstruction:
+        """The frame's reconstruction, without times.
+
+        Raises
+        ------
+        InvalidValueError
+            A value is not one a reconstruction can have, such as NaN.
+        """
+        return Reconstruction(
+            stamp_ns=stamp_ns,
+            frame_id=str(self.columns["frame_id"]),
+            method=str(self.columns["method"]),
+            hands=tuple(self._hand(row) for row in self.hands_at(stamp_ns).tolist()),
+            objects=tuple(self._object(row) for row in self.objects_at(stamp_ns).tolist()),
+        )
+
+    def _hand(self, row: int) -> HandEstimate:
+        def value(name: str) -> Any:
+            return self.columns[f"hand_{name}"][row]
+
+        return HandEstimate(
+            track_id=int(value("track_id")),
+            side=self.side(row),
+            score=float(value("score")),
+            joints_m=value("joints_m"),
+            joint_visibility=value("joint_visibility"),
+            vertices_m=self.vertices_m(row),
+            topology=self.topology(row),
+            wrist_pose=value("wrist_pose"),
+            pose_rad=value("pose_rad"),
+            shape=value("shape"),
+            placement_residual_m=float(value("placement_residual_m")),
+        )
+
+    def _object(self, row: int) -> ObjectEstimate:
+        return ObjectEstimate(
+            track_id=int(self.columns["object_track_id"][row]),
+            score=float(self.columns["object_score"][row]),
+            pose=self.columns["object_pose"][row],
+            vertices_m=self._part("object_vertices_m", "object_vertex_count", row),
+            faces=self._part("object_faces", "object_face_count", row),
+            held_by=int(self.columns["object_held_by"][row]),
+        )
+
+    @cached_property
+    def _frame_at(self) -> dict[int, int]:
+        return {int(stamp): frame for frame, stamp in enumerate(self.stamps_ns)}
+
+    @cached_property
+    def _ends(self) -> dict[str, NDArray[np.int64]]:
+        """Where each row's vertices and faces begin and end."""
+        counts = ("hand_vertex_count", "object_vertex_count", "object_face_count")
+        return {name: np.append(0, np.cumsum(self.columns[name])) for name in counts}
+
+    def _rows(self, column: str, stamp_ns: int) -> NDArray[np.intp]:
+        frame = self._frame_at.get(stamp_ns)
+        if frame is None:
+            return np.empty(0, dtype=np.intp)
+        low, high = np.searchsorted(self.columns[column], [frame, frame + 1])
+        return np.arange(low, high)
+
+    def _part(self, column: str, counts: str, row: int) -> NDArray[Any]:
+        ends = self._ends[counts]
+        return self.columns[column][ends[row] : ends[row + 1]]
+
+
+def columns_of(
+    stamps_ns: Sequence[int],
+    problems: Sequence[str],
+    reconstructions: Sequence[Reconstruction | None],
+) -> SequenceResults:
+    """Columns of a sequence's frames; None where a frame has a problem.
+
+    Tracks are numbered anew from 1 as they appear, because a pipeline counts on from one sequence
+    to the next, and which came before depends on how the work was shared.
+    """
+    made = [item for item in reconstructions if item is not None]
+    hands = [
+        (frame, hand)
+        for frame, item in enumerate(reconstructions)
+        for hand in (item.hands if item else ())
+    ]
+    things = [
+        (frame, thing)
+        for frame, item in enumerate(reconstructions)
+        for thing in (item.objects if item else ())
+    ]
+    columns = {
+        "stamps_ns": np.array(stamps_ns, dtype=np.int64),
+        "problem": np.array(problems, dtype=np.str_),
+        "frame_id": np.array(made[0].frame_id if made else "", dtype=np.str_),
+        "method": np.array(made[0].method if made else "", dtype=np.str_),
+        **_hand_columns(hands),
+        **_object_columns(things),
+    }
+    _number_tracks(columns)
+    return SequenceResults(columns["stamps_ns"], tuple(problems), columns)
+
+
+def save_results(path: Path, results: SequenceResults) -> None:
+    """Write a sequence's results."""
+    write_arrays(path, results.columns)
+
+
+def load_results(path: Path) -> SequenceResults:
+    """Read a sequence's results.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be read, or is not one of a sequence's results.
+    """
+    columns = read_arrays(path)
+    wanted = (*_FRAME_COLUMNS, *_HAND_COLUMNS, *_OBJECT_COLUMNS)
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        raise RecordingError(f"results {path} lack {', '.join(missing)}; evaluate again")
+    try:
+        _require_shapes(columns)
+        problems = tuple(str(text) for text in columns["problem"])
+        return SequenceResults(columns["stamps_ns"], problems, columns)
+    except InvalidValueError as error:
+        raise RecordingError(f"results {path}: {error}") from None
+
+
+def _hand_columns(hands: Sequence[tuple[int, HandEstimate]]) -> dict[str, NDArray[Any]]:
+    values: dict[str, list[Any]] = {
+        "hand_frame": [frame for frame, _ in hands],
+        "hand_vertex_count": [len(hand.vertices_m) for _, hand in hands],
+    }
+    for name in _HAND_COLUMNS:
+        if name not in values:
+            values[name] = [getattr(hand, name.removeprefix("hand_")) for _, hand in hands]
+    columns = _as_arrays(values, _HAND_COLUMNS)
+    columns["hand_side"] = np.array([str(hand.side) for _, hand in hands], dtype=np.str_)
+    columns["hand_topology"] = np.array([hand.topology for _, hand in hands], dtype=np.str_)
+    columns["hand_vertices_m"] = _joined([hand.vertices_m for _, hand in hands], np.float32)
+    return columns
+
+
+def _object_columns(things: Sequence[tuple[int, ObjectEstimate]]) -> dict[str, NDArray[Any]]:
+    values: dict[str, list[Any]] = {
+        "object_frame": [frame for frame, _ in things],
+        "object_vertex_count": [len(thing.vertices_m) for _, thing in things],
+        "object_face_count": [len(thing.faces) for _, thing in things],
+    }
+    for name in _OBJECT_COLUMNS:
+        if name not in values:
+            values[name] = [getattr(thing, name.removeprefix("object_")) for _, thing in things]
+    columns = _as_arrays(values, _OBJECT_COLUMNS)
+    columns["object_vertices_m"] = _joined([thing.vertices_m for _, thing in things], np.float32)
+    columns["object_faces"] = _joined([thing.faces for _, thing in things], np.int32)
+    return columns
+
+
+def _number_tracks(columns: dict[str, NDArray[Any]]) -> None:
+    hands = np.concatenate([columns["hand_track_id"], columns["object_held_by"]])
+    numbers = _numbers_by_appearance(hands[hands >= 0])
+    for name in ("hand_track_id", "object_held_by"):
+        columns[name] = _renumbered(columns[name], numbers)
+    objects = _numbers_by_appearance(columns["object_track_id"])
+    columns["object_track_id"] = _renumbered(columns["object_track_id"], objects)
+
+
+def _numbers_by_appearance(track_ids: NDArray[np.int64]) -> dict[int, int]:
+    return {track: number for number, track in enumerate(dict.fromkeys(track_ids.tolist()), 1)}
+
+
+def _renumbered(track_ids: NDArray[np.int64], numbers: Mapping[int, int]) -> NDArray[np.int64]:
+    """The new numbers; -1, which stands for no hand, stays."""
+    return np.array([numbers.get(track, track) for track in track_ids.tolist()], dtype=np.int64)
+
+
+def _as_arrays(
+    values: Mapping[str, list[Any]],
+    layout: Mapping[str, tuple[tuple[int, ...], type[np.generic]]],
+) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.array(values[name], dtype=dtype).reshape(len(values[name]), *shape)
+        for name, (shape, dtype) in layout.items()
+    }
+
+
+def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty((0, 3), dtype=dtype)
+
+
+def _require_shapes(columns: Columns) -> None:
+    require_array("stamps_ns", columns["stamps_ns"], (None,), np.int64)
+    for first, layout in (("hand_frame", _HAND_COLUMNS), ("object_frame", _OBJECT_COLUMNS)):
+        count = len(columns[first])
+        for name, (shape, dtype) in layout.items():
+            require_array(name, columns[name], (count, *shape), dtype)
+    for name, counts in (
+        ("hand_vertices_m", "hand_vertex_count"),
+        ("object_vertices_m", "object_vertex_count"),
+    ):
+        require_array(name, columns[name], (int(columns[counts].sum()), 3), np.float32)
