@@ -17,7 +17,7 @@ from hand_object_recon.synthesis.output.stage import Stage, StagedTake
 from hand_object_recon.synthesis.takes.resting import forearm_direction
 from hand_object_recon.synthesis.takes.take import Moment, Take
 
-FRAMES_PER_TAKE: Final = 8
+FRAMES_PER_TAKE: Final = 16
 START_NS: Final = 1_700_000_000_000_000_000
 _TAKE_APART_NS: Final = 60 * 10**9
 _TAKES_AT_HAND: Final = 4
