@@ -41,10 +41,10 @@ clean:
 	@rm -rf $(VENV) $(VENV_NUMPY1) out build *.egg-info
 
 $(VENV)/installed: setup.py constraints.txt
-	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)viewer$(comma)test$(comma)dev)
+	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)dds$(comma)viewer$(comma)test$(comma)dev)
 
 $(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
-	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)test)
+	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)dds$(comma)test)
 
 # $(1) folder, $(2) constraints, $(3) extras. The stamp is written last, so a set-up that failed
 # half-way starts again. MediaPipe goes in without its dependencies: see docs/development.md.

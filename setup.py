@@ -43,7 +43,7 @@ EXTRAS = {
     "synthesis": ["embreex>=4", "libigl>=2.6", "manifold3d>=3", "trimesh>=4", "webdataset>=1"],
     "open3d": ["open3d>=0.18"],
     "viewer": ["rerun-sdk>=0.26"],
-    "dds": ["cyclonedds>=11; python_version < '3.14'"],
+    "dds": ["cyclonedds>=11; python_version < '3.14' and platform_machine != 'aarch64'"],
     "test": [
         "hypothesis>=6",
         "libigl>=2.6",
@@ -104,6 +104,7 @@ setup(
     data_files=[
         ("share/hand_object_recon/msg", files("msg/*.msg")),
         ("share/hand_object_recon/config", files("config/*.yaml")),
+        ("share/hand_object_recon/config/cameras", files("config/cameras/*.yaml")),
     ],
     install_requires=CORE,
     extras_require=EXTRAS,

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": PIPELINE,
     "training": PIPELINE,
     "dds": PIPELINE,
-    "ros": PIPELINE,
+    "ros": PIPELINE | {"evaluation"},
     "cli": PIPELINE | {"datasets", "synthesis", "evaluation", "training", "dds", "ros"},
 }
 

@@ -18,6 +18,8 @@ from hand_object_recon.cli.evaluate import evaluate
 from hand_object_recon.cli.export_mesh import export_mesh
 from hand_object_recon.cli.hand_model import hand_model
 from hand_object_recon.cli.inspect import inspect
+from hand_object_recon.cli.live import live
+from hand_object_recon.cli.play import play
 from hand_object_recon.cli.plugins import plugins
 from hand_object_recon.cli.replay import replay
 from hand_object_recon.cli.synthesize import synthesize
@@ -40,6 +42,8 @@ app.command()(replay)
 app.command()(demo)
 app.command()(export_mesh)
 app.command()(inspect)
+app.command()(play)
+app.command()(live)
 app.command()(synthesize)
 app.command()(plugins)
 app.command()(config)
