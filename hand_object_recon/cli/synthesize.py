@@ -72,6 +72,9 @@ def synthesize(
     background_images: Annotated[
         Path | None, typer.Option(help="Folder of images that cover walls and tables.")
     ] = None,
+    tracks: Annotated[
+        Path | None, typer.Option(help="npz of tracked motions to replay instead of drawn takes.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes; as many as cores if left out.")
     ] = None,
@@ -104,6 +107,7 @@ def synthesize(
         if objects is None or out is None
         else ObjectFolder(objects, out / BANK_FILE, object_scale),
         background_images=background_images,
+        tracks=tracks,
     )
     if out is not None:
         _write(out, settings, frames, format_, workers)

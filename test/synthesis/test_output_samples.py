@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,3 +242,11 @@ def test_a_data_set_ends_at_its_count() -> None:
 
 def _mesh(hand: HandAnnotation) -> trimesh.Trimesh:
     return trimesh.Trimesh(hand.vertices_m, hand_model(hand.side).faces, process=False)
+
+
+def test_tracked_motions_take_the_place_of_drawn_takes(reference_data: Path) -> None:
+    path = reference_data / "data/hand_object_tracks/tracks.npz"
+    frame = SampleSource(SampleSettings("train", tracks=path)).sample(3)
+
+    assert [one.name for one in frame.truth.objects] == ["ball"]
+    assert frame.sequence == "train-0-0000000"

@@ -60,3 +60,8 @@ def test_a_damaged_meta_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{")
     with pytest.raises(InvalidValueError, match=r"meta\.json cannot be read"):
         begin_output(tmp_path, metadata(SampleSettings("train"), 10, "shards"))
+
+
+def test_tracks_leave_no_choice_of_scene(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="leave scene and hands out"):
+        SampleSettings("train", tracks=tmp_path / "tracks.npz", scene=SceneChoice.FREE)

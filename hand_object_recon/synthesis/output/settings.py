@@ -58,6 +58,8 @@ class SampleSettings:
         Taken instead of the split's.
     background_images
         Folder of images that cover walls and tables.
+    tracks
+        File of tracked motions that are replayed in their order instead of drawn takes.
     """
 
     split: Split
@@ -69,6 +71,7 @@ class SampleSettings:
     camera: CameraIntrinsics | None = None
     objects: ObjectFolder | None = None
     background_images: Path | None = None
+    tracks: Path | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -80,6 +83,10 @@ class SampleSettings:
             raise InvalidValueError(
                 f"scene {self.scene} has no takes of {self.hands} hand(s); "
                 "a grasp has one hand, a hand_over two"
+            )
+        if self.tracks is not None and (self.scene is not SceneChoice.ANY or self.hands == 2):
+            raise InvalidValueError(
+                f"tracks {self.tracks} show one hand with an object; leave scene and hands out"
             )
         size = self.image_size_px
         if size is not None and not _SMALLEST_PX <= size <= _LARGEST_PX:
@@ -97,6 +104,7 @@ class SampleSettings:
                 "folder": str(self.objects.folder.resolve()),
                 "scale": self.objects.scale,
             }
-        if self.background_images is not None:
-            values["background_images"] = str(self.background_images.resolve())
+        for name in ("background_images", "tracks"):
+            if values[name] is not None:
+                values[name] = str(values[name].resolve())
         return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from hand_object_recon.synthesis.takes.free_take import free_take
 from hand_object_recon.synthesis.takes.grasp_take import grasp_take
 from hand_object_recon.synthesis.takes.hand_over_take import hand_over_take
 from hand_object_recon.synthesis.takes.take import Take
+from hand_object_recon.synthesis.takes.tracked_take import TrackedTake, tracked_takes
 
 _SHARES: Final = {SceneChoice.GRASP: 0.6, SceneChoice.HAND_OVER: 0.15, SceneChoice.FREE: 0.25}
 _HANDS: Final = {SceneChoice.GRASP: (1,), SceneChoice.HAND_OVER: (2,), SceneChoice.FREE: (1, 2)}
@@ -52,6 +54,7 @@ class Stage:
         self._bank = _bank(settings)
         self._shape = _shape_source(settings.objects, self._bank)
         self._choices = _choices(settings, self._bank)
+        self._tracked = () if settings.tracks is None else _tracked(settings.tracks)
         self._film = FilmSettings(
             image_size_px=settings.image_size_px,
             viewpoint=settings.viewpoint,
@@ -76,6 +79,8 @@ class Stage:
 
     def _draw_take(self, number: int, random: np.random.Generator) -> Take:
         name = f"{self._settings.split}-{self._settings.seed}-{number:07d}"
+        if self._tracked:
+            return self._tracked[number % len(self._tracked)].named(name)
         kinds = list(self._choices)
         kind = kinds[random.choice(len(kinds), p=list(self._choices.values()))]
         if kind is SceneChoice.FREE:
@@ -109,6 +114,11 @@ def _choices(settings: SampleSettings, bank: GraspBank) -> dict[SceneChoice, flo
         )
     total = sum(shares.values())
     return {kind: share / total for kind, share in shares.items()}
+
+
+@lru_cache(maxsize=1)
+def _tracked(path: Path) -> tuple[TrackedTake, ...]:
+    return tuple(tracked_takes(path))
 
 
 def _bank(settings: SampleSettings) -> GraspBank:

@@ -7,6 +7,7 @@ name of an object whose mesh is ``name_vertices`` and ``name_faces``.
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +62,12 @@ class TrackedTake(Take):
         frame = min(round(time_s * RATE_HZ), len(self._is_contact) - 1)
         holders = frozenset([hand.side]) if self._is_contact[frame] else frozenset()
         return Moment((hand,), self._object_path.at(time_s), holders)
+
+    def named(self, name: str) -> TrackedTake:
+        """The same motion under another name."""
+        take = copy(self)
+        take.name = name
+        return take
 
 
 def tracked_takes(path: Path) -> list[TrackedTake]:
