@@ -210,20 +210,25 @@ def test_a_finger_touches_if_two_of_its_vertices_do(grasps: list[AnnotatedFrame]
 
 
 def test_a_data_loader_with_workers_gives_the_same_frames(frames: list[AnnotatedFrame]) -> None:
-    dataset = SynthesizedFrames(SampleSettings("train", seed=5), 16)
+    dataset = SynthesizedFrames(SampleSettings("train", seed=5), 2 * FRAMES_PER_TAKE)
     loader = torch.utils.data.DataLoader(
-        dataset, batch_size=8, num_workers=1, collate_fn=as_list, multiprocessing_context="spawn"
+        dataset,
+        batch_size=FRAMES_PER_TAKE,
+        num_workers=1,
+        collate_fn=as_list,
+        multiprocessing_context="spawn",
     )
     batches = list(loader)
-    assert [len(batch) for batch in batches] == [8, 8]
+    assert [len(batch) for batch in batches] == [FRAMES_PER_TAKE] * 2
     assert_same(batches[0][0], frames[0])
     assert_same(batches[1][1], frames[3])
 
 
 def test_a_sampler_keeps_takes_together_and_leaves_none_out() -> None:
-    sampler = TakeSampler(20, seed=1)
+    count = 5 * FRAMES_PER_TAKE // 2
+    sampler = TakeSampler(count, seed=1)
     order = list(sampler)
-    assert sorted(order) == list(range(20))
+    assert sorted(order) == list(range(count))
     takes = [index // FRAMES_PER_TAKE for index in order]
     assert sum(one != other for one, other in itertools.pairwise(takes)) == 2
     assert list(sampler) == order
