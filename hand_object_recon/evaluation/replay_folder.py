@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.evaluation.begun_work import differences
 from hand_object_recon.evaluation.result_sink import OVERLAY_FILE, RESULT_FOLDER
 from hand_object_recon.recordings.result_parts import (
     ResultPart,
@@ -203,21 +204,9 @@ def _lock(file: IO[str], out: Path) -> None:
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], out: Path) -> None:
-    old, new = dict(_leaves(before)), dict(_leaves(json.loads(json.dumps(now))))
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if changed:
-        differences = "; ".join(
-            f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in changed
-        )
+    changes = differences(before, json.loads(json.dumps(now)))
+    if changes:
         raise RecordingError(
-            f"the replay in {out} cannot be resumed: {differences}; give what it was started with, "
+            f"the replay in {out} cannot be resumed: {changes}; give what it was started with, "
             "or another --out"
         )
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value

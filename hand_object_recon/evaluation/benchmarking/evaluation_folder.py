@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy as np
 
 from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.core.hands import HandTopology
+from hand_object_recon.evaluation.begun_work import differences
 from hand_object_recon.evaluation.benchmarking.array_files import (
     read_arrays,
     write_arrays,
@@ -125,21 +126,9 @@ def folder_name(reconstructor: str) -> str:
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
-    old, new = dict(_leaves(before)), dict(_leaves(now))
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if changed:
-        differences = "; ".join(
-            f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in changed
-        )
+    changes = differences(before, now)
+    if changes:
         raise RecordingError(
-            f"{path} holds another evaluation: {differences}; give another --out, or what it was "
+            f"{path} holds another evaluation: {changes}; give another --out, or what it was "
             "begun with to continue it"
         )
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
