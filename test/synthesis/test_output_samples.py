@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hand_object_recon.evaluation.surface_distance import distances_to_surface
 from hand_object_recon.geometry.projection import back_project, project
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.vertex_labels import vertex_labels
+from hand_object_recon.synthesis.output import rate
 from hand_object_recon.synthesis.output.dataset import SynthesizedFrames, TakeSampler, as_list
 from hand_object_recon.synthesis.output.samples import FRAMES_PER_TAKE, SampleSource
 from hand_object_recon.synthesis.output.settings import SampleSettings, SceneChoice
@@ -255,3 +257,11 @@ def test_tracked_motions_take_the_place_of_drawn_takes(reference_data: Path) -> 
 
     assert [one.name for one in frame.truth.objects] == ["ball"]
     assert frame.sequence == "train-0-0000000"
+
+
+def test_the_rate_of_making_frames_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    rate.main(["--frames", "2", "--size", "64"])
+
+    assert re.fullmatch(
+        r"[\d.]+ frames/s of 64x64 by 1 processes: [\d.]+ ms a frame\n", capsys.readouterr().out
+    )
