@@ -3,7 +3,8 @@ PYTHON ?= python3
 
 VENV := .venv
 VENV_NUMPY1 := .venv-numpy1
-PYTEST_ARGS ?= -q -n 2 -m "not slow"
+PYTEST_ARGS ?= -q -n 2 -m "not slow and not timing"
+TIMING_ARGS := -q -n 0 -m "timing and not slow" test/dds
 # What runs on a robot, whose ROS 2 may carry NumPy 1.26; offline rooms are tested with NumPy 2.
 ROBOT_TESTS := $(addprefix test/,core geometry hand_model messages recordings detectors \
 	reconstructors pipeline visualization dds ros)
@@ -24,6 +25,7 @@ demo: $(VENV)/installed
 
 test: lint
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest $(TIMING_ARGS)
 
 test-numpy1: $(VENV_NUMPY1)/installed
 	@$(VENV_NUMPY1)/bin/python -m pytest $(PYTEST_ARGS) $(ROBOT_TESTS)

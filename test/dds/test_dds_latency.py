@@ -23,6 +23,8 @@ from hand_object_recon.recordings.result_topics import RECONSTRUCTION_TOPIC
 
 Join = Callable[[], Transport]
 
+pytestmark = pytest.mark.timing
+
 LATEST_MS = 400.0
 """A process that is kept waiting for longer may miss images: readers keep 20, two thirds of a
 second."""
@@ -53,7 +55,7 @@ def measure(
         receiver = join()
         results = listen(receiver, RECONSTRUCTION_TOPIC, RECONSTRUCTION_TYPE)
         diagnostics = listen(receiver, "/diagnostics", DIAGNOSTICS_TYPE)
-        # A best-effort reader may lose an image where two tests share the cores.
+        # A best-effort reader may lose an image on a busy machine.
         settings = PlaySettings(stamps="now", reliability="reliable", subscriber_wait_s=30.0)
         with (
             run_live("--input-qos", "reliable") as live,
