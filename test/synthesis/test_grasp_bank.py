@@ -137,6 +137,7 @@ def test_a_plan_without_grasps_is_refused() -> None:
         BankPlan("none", 0, 0, "make none")
 
 
+@pytest.mark.slow
 def test_the_builder_writes_a_bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bank.npz"
     main(["--split", "val", "--count", "4", "--seed", "9", "--out", str(out)])
