@@ -67,11 +67,6 @@ def quaternion_from_rotation(rotation: NDArray[Any]) -> NDArray[np.float64]:
     return -quaternion if quaternion[3] < 0 else quaternion
 
 
-def identity_pose_message() -> Message:
-    """``geometry_msgs/Pose`` at the origin without rotation."""
-    return pose_message(np.eye(4))
-
-
 def _rotation_from_quaternion(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y, z, w = quaternion / np.linalg.norm(quaternion)
     return np.array(

@@ -291,11 +291,6 @@ class LiveEngine:
         with self._lock:
             self._conditions.see(topic, text, None)
 
-    def end_trouble(self, topic: str) -> None:
-        """Note that a trouble of ``see_trouble`` is over."""
-        with self._lock:
-            self._conditions.end(topic)
-
     def check(self) -> None:
         """Look for silent streams and for troubles that are over; to be called now and then."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -21,13 +21,6 @@ _TOUCH_M: Final = 0.0
 _MEETS_HAND_M: Final = 0.001
 _AHEAD: Final = 0.12
 _JOINTS: Final = torch.tensor([[joint - 1 for joint in finger_joints(f)] for f in FINGER_NAMES])
-
-
-class _Fingers(NamedTuple):
-    """(B, 5, 3) how far each joint is closed, thumb first, and which are stopped."""
-
-    closure: Tensor
-    is_stopped: Tensor
 
 
 def close_fingers(

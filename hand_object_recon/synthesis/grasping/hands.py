@@ -51,10 +51,6 @@ class LocalHands(NamedTuple):
     joints_m: Tensor
     pad_normals: Tensor
 
-    def repeated(self, times: int) -> LocalHands:
-        """Each hand that many times in a row."""
-        return LocalHands(*(tensor.repeat_interleave(times, dim=0) for tensor in self))
-
     @property
     def pads_m(self) -> Tensor:
         """(B, 5, 3) points inside the finger ends behind the pads."""
