@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 CORE = [
     "av>=14",
     "jinja2>=3.1",
+    "numba>=0.61",
     "numpy>=1.26",
     "opencv-python-headless>=4.9",
     "pydantic>=2",

@@ -16,15 +16,20 @@ PACKAGE = REPOSITORY / "hand_object_recon"
 CORE = {"core"}
 GEOMETRY = CORE | {"geometry"}
 HAND_MODEL = GEOMETRY | {"hand_model"}
+OBJECT_MODEL = GEOMETRY | {"object_model"}
 NETWORKS = HAND_MODEL | {"networks"}
 PLUGINS = NETWORKS | {"detectors", "reconstructors"}
 MESSAGES = CORE | {"messages"}
-PIPELINE = PLUGINS | MESSAGES | {"recordings", "visualization", "pipeline"}
+HELD_OBJECTS = HAND_MODEL | OBJECT_MODEL | {"held_objects", "interaction"}
+PIPELINE = PLUGINS | MESSAGES | HELD_OBJECTS | {"recordings", "visualization", "pipeline"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
     "geometry": CORE,
     "hand_model": GEOMETRY,
+    "object_model": GEOMETRY,
+    "held_objects": HAND_MODEL | OBJECT_MODEL,
+    "interaction": HAND_MODEL | OBJECT_MODEL,
     "networks": HAND_MODEL,
     "detectors": NETWORKS,
     "reconstructors": NETWORKS,

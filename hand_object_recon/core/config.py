@@ -222,6 +222,64 @@ class RgbdFitSettings(Section):
     )
 
 
+class HeldObjectSettings(Section):
+    enabled: bool = setting(
+        True, "Model and track what hands hold, unless the reconstructor gives objects itself."
+    )
+    max_size_m: float = setting(
+        0.30, "Largest extent of an object; farther parts are not taken for it.", ge=0.05, le=1.0
+    )
+    voxel_mm: float = setting(
+        2.5, "Edge of a voxel of the object's model; finer takes longer.", ge=1.0, le=10.0
+    )
+    completion: Literal["auto", "symmetry", "extrusion", "convex"] = setting(
+        "auto",
+        "How the unseen side is closed; auto takes a symmetry where the seen side shows one, else "
+        "an extrusion along the view within the convex hull.",
+        run_time=True,
+    )
+    mesh_faces: int = setting(
+        2000, "Triangles an object's mesh is reduced to.", run_time=True, ge=100, le=100000
+    )
+    mesh_rate_hz: float = setting(
+        5.0, "How often the mesh of an object is made anew.", run_time=True, gt=0.0, le=60.0
+    )
+    keep_s: float = setting(
+        5.0,
+        "How long an object that was put down is remembered, to be the same when picked up again.",
+        run_time=True,
+        ge=0.0,
+        le=600.0,
+    )
+    models_folder: str = setting(
+        "",
+        "Folder of meshes (metres) of known objects; what is held is recognised among them and "
+        "only its pose fitted. Empty models objects on the spot.",
+    )
+
+
+class ContactRefinementSettings(Section):
+    enabled: bool = setting(
+        True,
+        "Pull hands and held objects to contact and push them out of each other.",
+        run_time=True,
+    )
+    contact_mm: float = setting(
+        4.0,
+        "A gap up to this between skin and object counts as touching.",
+        run_time=True,
+        ge=0.5,
+        le=20.0,
+    )
+    reach_mm: float = setting(
+        12.0,
+        "Fingers farther from the object than this are not pulled to it.",
+        run_time=True,
+        ge=1.0,
+        le=50.0,
+    )
+
+
 class PipelineConfig(Section):
     """Everything the pipeline can be told.
 
@@ -242,6 +300,8 @@ class PipelineConfig(Section):
     smoother: SmootherSettings = SmootherSettings()
     mediapipe_hands: MediapipeHandsSettings = MediapipeHandsSettings()
     rgbd_fit: RgbdFitSettings = RgbdFitSettings()
+    held_object: HeldObjectSettings = HeldObjectSettings()
+    contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(
         {}, "Settings of third-party plugins, by plugin name."
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.detectors.base import DETECTORS
+from hand_object_recon.held_objects.stage import HeldObjects
+from hand_object_recon.interaction.refinement import ContactRefinement
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
@@ -23,10 +25,14 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
     reconstructor_class = RECONSTRUCTORS.load(config.reconstructor)
     reconstructor = reconstructor_class(config)
     card = reconstructor.card
+    topologies = reconstructor.topologies()
+    models_objects = config.held_object.enabled and not card.gives_object
     return Pipeline(
         detector=detector_class(config),
         tracker=Tracker(config.tracker, card.history_frames),
         reconstructor=reconstructor,
-        placement=MetricPlacement(reconstructor.topologies(), is_metric=card.is_metric),
+        placement=MetricPlacement(topologies, is_metric=card.is_metric),
         smoother=Smoother(config.smoother),
+        held_objects=HeldObjects(config.held_object, topologies) if models_objects else None,
+        refinement=ContactRefinement(config.contact_refinement, config.hand_model),
     )

@@ -1,4 +1,4 @@
-"""The straight way a frame takes: detect, track, reconstruct, place, smooth."""
+"""The straight way a frame takes: detect, track, reconstruct, place, smooth, objects, refine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.detectors.base import Detector
+from hand_object_recon.held_objects.stage import HeldObjects
+from hand_object_recon.interaction.refinement import ContactRefinement
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.stage_clock import StageClock
@@ -41,12 +44,17 @@ class Pipeline:
         reconstructor: Reconstructor,
         placement: MetricPlacement,
         smoother: Smoother,
+        held_objects: HeldObjects | None,
+        refinement: ContactRefinement,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._reconstructor = reconstructor
         self._placement = placement
         self._smoother = smoother
+        self._held_objects = held_objects
+        self._refinement = refinement
+        self._last_objects: tuple[ObjectEstimate, ...] = ()
 
     @property
     def method(self) -> str:
@@ -66,6 +74,9 @@ class Pipeline:
         """Do once what makes a first frame slow, so that no camera waits for it."""
         self._detector.warm_up()
         self._reconstructor.warm_up()
+        if self._held_objects is not None:
+            self._held_objects.warm_up()
+        self._refinement.warm_up()
 
     def process(self, frame: RgbdFrame) -> FrameResult:
         """Reconstruct one frame; frames are to come in the order they were taken."""
@@ -76,17 +87,23 @@ class Pipeline:
             tracked = self._tracker.update(frame, detections)
             self._forget_ended()
         with clock.stage("reconstruct"):
+            self._reconstructor.expect_objects(self._last_objects)
             output = self._reconstructor.reconstruct(frame, tracked)
         with clock.stage("place"):
             placed = self._placed(frame, output.hands, tracked)
         with clock.stage("smooth"):
             hands = self._smoothed(frame, placed, tracked)
+        with clock.stage("object"):
+            objects = self._objects(frame, hands, output.objects)
+        with clock.stage("refine"):
+            hands, objects = self._refinement.refine(frame, hands, objects)
+        self._last_objects = objects
         reconstruction = Reconstruction(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
             method=self.method,
             hands=hands,
-            objects=output.objects,
+            objects=objects,
             stage_ms=clock.stage_ms,
         )
         return FrameResult(reconstruction, tuple(tracked), _notes(frame, tracked, hands))
@@ -97,6 +114,9 @@ class Pipeline:
         self._tracker.change_settings(config.tracker)
         self._reconstructor.change_settings(config)
         self._smoother.change_settings(config.smoother)
+        if self._held_objects is not None:
+            self._held_objects.change_settings(config.held_object)
+        self._refinement.change_settings(config.contact_refinement)
 
     def reset(self) -> None:
         """Forget earlier frames, as before another recording."""
@@ -104,6 +124,9 @@ class Pipeline:
         self._tracker.reset()
         self._reconstructor.reset()
         self._smoother.reset()
+        if self._held_objects is not None:
+            self._held_objects.reset()
+        self._last_objects = ()
 
     def close(self) -> None:
         """Free models and memory."""
@@ -114,6 +137,14 @@ class Pipeline:
         for track_id in self._tracker.ended:
             self._reconstructor.forget(track_id)
             self._smoother.forget(track_id)
+
+    def _objects(
+        self, frame: RgbdFrame, hands: Sequence[HandEstimate], given: tuple[ObjectEstimate, ...]
+    ) -> tuple[ObjectEstimate, ...]:
+        """The reconstructor's own objects, or what depth shows in the hands."""
+        if self._held_objects is None:
+            return given
+        return self._held_objects.update(frame, hands)
 
     def _placed(
         self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]

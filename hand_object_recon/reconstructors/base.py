@@ -53,6 +53,11 @@ class Reconstructor(ABC):
         """Use a configuration that differs in run-time settings only, from the next frame on."""
         self.config = config
 
+    def expect_objects(  # noqa: B027 - optional
+        self, objects: Sequence[ObjectEstimate]
+    ) -> None:
+        """Objects of the frame before, given ahead of each frame: what may hide the hands."""
+
     def forget(self, track_id: int) -> None:  # noqa: B027 - optional
         """Drop what was remembered of a track that ended."""
 

@@ -132,7 +132,7 @@ def test_a_rendered_recording_gives_results_video_and_scores(
     assert summary["unpaired"] == summary["bad_frames"] == 0
     assert summary["throughput_hz"] > 0
     assert list(summary["latency_ms"]) == [
-        *("read", "detect", "track", "reconstruct", "place", "smooth", "total"),
+        *("read", "detect", "track", "reconstruct", "place", "smooth", "object", "refine", "total"),
     ]
     for times in summary["latency_ms"].values():
         assert 0 <= times["p50"] <= times["p95"] <= times["p99"]

@@ -514,7 +514,18 @@ def test_a_snapshot_tells_how_things_are(host: Host) -> None:
     assert snapshot.state == "inactive"
     assert snapshot.counts.processed == 4
     assert list(snapshot.stage_ms) == [
-        *("decode", "detect", "track", "reconstruct", "place", "smooth", "hand over", "total")
+        *(
+            "decode",
+            "detect",
+            "track",
+            "reconstruct",
+            "place",
+            "smooth",
+            "object",
+            "refine",
+            "hand over",
+            "total",
+        )
     ]
     assert snapshot.age_ms is not None
     assert snapshot.age_ms.p50 == pytest.approx(25.0)

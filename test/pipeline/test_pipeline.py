@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import PipelineConfig, SmootherSettings, TrackerSettings
+from hand_object_recon.core.config import (
+    ContactRefinementSettings,
+    PipelineConfig,
+    SmootherSettings,
+    TrackerSettings,
+)
 from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import (
     HandDetection,
@@ -24,13 +29,14 @@ from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.interaction.refinement import ContactRefinement
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.tracker import Tracker
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 
-STAGES = ["detect", "track", "reconstruct", "place", "smooth"]
+STAGES = ["detect", "track", "reconstruct", "place", "smooth", "object", "refine"]
 TOPOLOGIES = tuple(load_hand_model("open_hand", side).topology for side in HandSide)
 
 MakeFrame = Callable[..., RgbdFrame]
@@ -124,6 +130,8 @@ class Rig:
             reconstructor=self.reconstructor,
             placement=MetricPlacement(TOPOLOGIES, is_metric=self.is_metric),
             smoother=self.smoother,
+            held_objects=None,
+            refinement=ContactRefinement(ContactRefinementSettings(), "open_hand"),
         )
 
 

@@ -1,0 +1,19 @@
+"""Compilation of numeric loops to machine code (Numba), for what is run on every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def compiled(function: FunctionT) -> FunctionT:
+    """The function compiled at its first call, once for the types it is called with.
+
+    The machine code is kept on disk for the next start. The interpreter's lock is let go while
+    it runs, so that stages in other threads go on. Arguments are arrays and numbers.
+    """
+    return cast(FunctionT, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -1,0 +1,1 @@
+"""Hands and objects together: contacts, and the refinement that makes them agree."""

@@ -1,0 +1,1 @@
+"""Bodies built from depth: fused volumes, surfaces, completion, registration, known models."""
