@@ -1,0 +1,103 @@
+"""The authors' checkpoints: their names for what ``network`` holds.
+
+Their file is a dictionary with ``state_dict``, whose keys begin with ``module.`` where it was
+trained on several GPUs. MANO's arrays in it are left out, and so is one gate that is trained
+but never used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from torch import Tensor
+
+from hand_object_recon.core.errors import InvalidValueError
+
+_WRAPPER: Final = "state_dict"
+_PARALLEL: Final = "module."
+_LEFT_OUT: Final = re.compile(
+    r"mano_layer\."
+    r"|decoder3d\.occ_pred\.finger_cls_layer\."  # the last of finger_cls_layer_list again
+    r"|backbone\.dense_stack1\.senet3\."
+)
+
+_RENAMED: Final = (
+    (r"^mano_joint_reg$", "joint_regressor"),
+    (r"^backbone\.pre_layer\.0\.", "backbone.stem.0."),
+    (r"^backbone\.pre_layer\.1\.", "backbone.stem.1."),
+    (r"^backbone\.thrink\.", "backbone.shrink1."),
+    (r"^backbone\.stack1_remap\.", "backbone.remap1."),
+    (r"^backbone\.thrink2\.", "backbone.shrink2."),
+    (r"^backbone\.mid_proj\.0\.", "backbone.shape_projection."),
+    (r"^backbone\.reduce\.0\.", "backbone.joint_maps."),
+    (r"^backbone\.uv_reg\.0\.0\.", "backbone.joint_places.0."),
+    (r"^backbone\.uv_reg\.1\.0\.", "backbone.joint_places.2."),
+    (r"^backbone\.uv_reg\.2\.0\.", "backbone.joint_places.4."),
+    (r"^backbone\.dense_stack(\d)\.(dense[123]|senet[123])\.", r"backbone.down\1.\2."),
+    (r"^backbone\.dense_stack(\d)\.dense4\.", r"backbone.down\1.deep.0."),
+    (r"^backbone\.dense_stack(\d)\.dense5\.", r"backbone.down\1.deep.1."),
+    (r"^backbone\.dense_stack(\d)\.thrink(\d)\.", r"backbone.up\1.shrink\2."),
+    (r"^backbone\.dense_stack(\d)\.senet4\.", r"backbone.up\1.gate1."),
+    (r"^backbone\.dense_stack(\d)\.senet5\.", r"backbone.up\1.gate2."),
+    (r"^backbone\.dense_stack(\d)\.senet6\.", r"backbone.up\1.gate3."),
+    (r"\.senet(\d)\.", r".gate\1."),
+    (r"\.fc1\.", ".squeeze."),
+    (r"\.fc2\.", ".excite."),
+    (r"\.conv3x3\.", ".depthwise."),
+    (r"\.conv1x1\.", ".pointwise."),
+    (r"^decoder3d\.upsample$", "decoder.lifting"),
+    (r"^decoder3d\.de_layer_conv\.0\.", "decoder.remap."),
+    (r"^decoder3d\.de_layer\.(\d)\.conv\.layer\.", r"decoder.convolve.\1.linear."),
+    (r"^decoder3d\.head\.layer\.", "decoder.head.linear."),
+    (r"^decoder3d\.occ_pred\.pre_layer\.", "occlusion.joint_layer."),
+    (r"^decoder3d\.occ_pred\.base_layer\.", "occlusion.finger_layer."),
+    (r"^decoder3d\.occ_pred\.finger_cls_layer_list\.", "occlusion.finger_heads."),
+    (r"^decoder3d\.occ_pred\.glob_cls_layer\.", "occlusion.hand_head."),
+    (r"^decoder3d\.offset_pred\.block\.0\.layer\.", "finger_fusion.convolve.0.linear."),
+    (r"^decoder3d\.offset_pred\.block\.2\.layer\.", "finger_fusion.convolve.1.linear."),
+    (r"^decoder3d\.offset_pred\.block\.4\.layer\.", "finger_fusion.convolve.2.linear."),
+    (r"^decoder3d\.offset_pred\.head\.layer\.", "finger_fusion.head.linear."),
+    (r"^decoder3d\.rot_reg\.conv_block\.", "orientation_encoder.shrink."),
+    (r"^decoder3d\.rot_reg\.pre_block\.", "orientation_encoder.join."),
+    (r"^decoder3d\.rot_reg\.fc_block1?\.", "orientation_head."),
+    (r"^decoder3d\.rot_reg\.fc_block2\.", "orientation_correction."),
+)
+_OUR_PARTS: Final = (
+    "joint_regressor",
+    "backbone.",
+    "decoder.",
+    "occlusion.",
+    "finger_fusion.",
+    "orientation_",
+)
+
+
+def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
+    """The authors' state dict, wrapped or not, in our names.
+
+    Raises
+    ------
+    InvalidValueError
+        It holds a key that no H2ONet checkpoint has.
+    """
+    inner = checkpoint.get(_WRAPPER, checkpoint)
+    if not isinstance(inner, Mapping):
+        raise InvalidValueError(f"checkpoint's {_WRAPPER!r} is {type(inner).__name__}, no mapping")
+    state: dict[str, Tensor] = {}
+    for key, value in inner.items():
+        bare = key.removeprefix(_PARALLEL)
+        if not _LEFT_OUT.match(bare):
+            state[_our_name(bare)] = value
+    return state
+
+
+def _our_name(key: str) -> str:
+    name = key
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
+    name = re.sub(r"\.conv(\d)\.", lambda match: f".units.{int(match.group(1)) - 1}.", name)
+    if not name.startswith(_OUR_PARTS):
+        raise InvalidValueError(f"checkpoint key {key!r} is not one of H2ONet's")
+    return name
