@@ -35,7 +35,8 @@ def export_mesh(
 ) -> None:
     """Write the hands and objects of each frame to OUT/frame_<number>_<stamp in ns>.glb.
 
-    In metres, in the camera optical frame (x right, y down, z forward), with vertex normals.
+    In metres, in the camera optical frame (x right, y down, z forward), with vertex normals and
+    colours; what no camera saw of an object is violet.
     """
     from hand_object_recon.core.hands import HandSide
     from hand_object_recon.evaluation.mesh_export import MeshSelection, export_meshes

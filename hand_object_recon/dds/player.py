@@ -15,7 +15,9 @@ from hand_object_recon.core.errors import FrameError, InvalidValueError, Recordi
 from hand_object_recon.dds.graph_clock import CLOCK_TOPIC, CLOCK_TYPE
 from hand_object_recon.dds.restamping import Restamper
 from hand_object_recon.dds.transport import QUEUE_DEPTH, Publisher, TopicQos, Transport
+from hand_object_recon.messages.definitions import message_definitions
 from hand_object_recon.messages.headers import NANOSECONDS_PER_SECOND
+from hand_object_recon.messages.recorded_types import is_todays_definition
 from hand_object_recon.messages.typestore import new_message, serialize
 from hand_object_recon.recordings.bag import Bag, BagMessage
 
@@ -183,6 +185,9 @@ class RecordingPlayer:
     def _open_publishers(self) -> dict[str, Publisher]:
         publishers = {}
         for topic, message_type in self._message_types.items():
+            if self._is_outdated(topic, message_type):
+                self.left_out[topic] = f"{message_type} was recorded with other fields than today's"
+                continue
             try:
                 qos = self._qos[topic]
                 publishers[topic] = self._transport.publisher(topic, message_type, qos)
@@ -191,6 +196,11 @@ class RecordingPlayer:
         if not publishers:
             raise RecordingError(f"no topic can be played: {'; '.join(self.left_out.values())}")
         return publishers
+
+    def _is_outdated(self, topic: str, message_type: str) -> bool:
+        """Whether it is a message of ours as an older version defined it."""
+        is_ours = message_type in message_definitions()
+        return is_ours and not is_todays_definition(message_type, self._bag.definition(topic))
 
     def _open_clock(self) -> Publisher | None:
         if not self._settings.has_clock:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from hand_object_recon.core.errors import DependencyError
 
-MESSAGE_NAMES = ("Hand", "HandTopology", "HeldObject", "Reconstruction", "StageTime")
+MESSAGE_NAMES = (
+    "Hand",
+    "HandContact",
+    "HandTopology",
+    "HeldObject",
+    "Reconstruction",
+    "StageTime",
+)
 _INSTALLED = Path("share", "hand_object_recon", "msg")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,61 +20,78 @@ _UNKNOWN_COVARIANCE: Final = np.zeros(36)
 def detections_message(reconstruction: Reconstruction) -> Message:
     """``vision_msgs/Detection3DArray``: a box around each hand and object.
 
-    The class is ``left_hand``, ``right_hand`` or ``object``, and the id is the class and the
-    track id (``left_hand_3``). The result's pose is that of the wrist or of the object's own
-    frame, and the box has its axes. A hand without a mesh has a box around its joints.
+    The class is ``left_hand``, ``right_hand``, the name of the model an object was recognised as,
+    or ``object``; the id is ``left_hand_3`` or ``object_4`` with the track id. The result's pose
+    is that of the wrist or of the object's own frame. An object's box is that of its primitive
+    where it has one; otherwise boxes have the pose's axes and enclose the mesh, or the joints of
+    a hand without one.
     """
     header = header_message(reconstruction.stamp_ns, reconstruction.frame_id)
     detections = [_hand_detection(header, hand) for hand in reconstruction.hands]
     detections += [
-        _object_detection(header, item) for item in reconstruction.objects if len(item.vertices_m)
+        _object_detection(header, item)
+        for item in reconstruction.objects
+        if item.primitive is not None or len(item.vertices_m)
     ]
     return new_message(DETECTIONS_TYPE, header=header, detections=detections)
+
+
+class _Box(NamedTuple):
+    """center (4, 4) in the camera frame, and whole size_m (3,) along its axes."""
+
+    center: NDArray[np.float64]
+    size_m: NDArray[np.floating[Any]]
 
 
 def _hand_detection(header: Message, hand: HandEstimate) -> Message:
     surface_m = hand.vertices_m if len(hand.vertices_m) else hand.joints_m
     in_wrist_m = (surface_m - hand.wrist_pose[:3, 3]) @ hand.wrist_pose[:3, :3]
     kind = f"{hand.side}_hand"
-    return _detection(header, kind, hand.track_id, hand.score, hand.wrist_pose, in_wrist_m)
+    box = _box_around(in_wrist_m, hand.wrist_pose)
+    return _detection(header, f"{kind}_{hand.track_id}", kind, hand.score, hand.wrist_pose, box)
 
 
 def _object_detection(header: Message, item: ObjectEstimate) -> Message:
-    return _detection(header, "object", item.track_id, item.score, item.pose, item.vertices_m)
+    fit = item.primitive
+    box = _Box(item.pose @ fit.pose, fit.size_m) if fit else _box_around(item.vertices_m, item.pose)
+    identity, kind = f"object_{item.track_id}", item.name or "object"
+    return _detection(header, identity, kind, item.score, item.pose, box)
 
 
-def _detection(
-    header: Message,
-    kind: str,
-    track_id: int,
-    score: float,
-    pose: NDArray[np.float64],
-    points_m: NDArray[Any],
-) -> Message:
+def _box_around(points_m: NDArray[Any], pose: NDArray[np.float64]) -> _Box:
     """A box with the axes of ``pose`` around (N, 3) points given in its frame."""
     low, high = points_m.min(axis=0), points_m.max(axis=0)
     center = pose.copy()
     center[:3, 3] += pose[:3, :3] @ ((low + high) / 2)
+    return _Box(center, high - low)
+
+
+def _detection(
+    header: Message,
+    identity: str,
+    kind: str,
+    score: float,
+    pose: NDArray[np.float64],
+    box: _Box,
+) -> Message:
+    hypothesis = new_message("vision_msgs/msg/ObjectHypothesis", class_id=kind, score=score)
+    result = new_message(
+        "vision_msgs/msg/ObjectHypothesisWithPose",
+        hypothesis=hypothesis,
+        pose=new_message(
+            "geometry_msgs/msg/PoseWithCovariance",
+            pose=pose_message(pose),
+            covariance=_UNKNOWN_COVARIANCE,
+        ),
+    )
     return new_message(
         "vision_msgs/msg/Detection3D",
         header=header,
-        results=[
-            new_message(
-                "vision_msgs/msg/ObjectHypothesisWithPose",
-                hypothesis=new_message(
-                    "vision_msgs/msg/ObjectHypothesis", class_id=kind, score=score
-                ),
-                pose=new_message(
-                    "geometry_msgs/msg/PoseWithCovariance",
-                    pose=pose_message(pose),
-                    covariance=_UNKNOWN_COVARIANCE,
-                ),
-            )
-        ],
+        results=[result],
         bbox=new_message(
             "vision_msgs/msg/BoundingBox3D",
-            center=pose_message(center),
-            size=vector_message(*(high - low).tolist()),
+            center=pose_message(box.center),
+            size=vector_message(*box.size_m.tolist()),
         ),
-        id=f"{kind}_{track_id}",
+        id=identity,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.messages.headers import header_message
-from hand_object_recon.messages.markers import HAND_COLORS, OBJECT_COLOR, Rgb
+from hand_object_recon.messages.surface_colors import HAND_COLORS, object_colors
 from hand_object_recon.messages.typestore import POINT_CLOUD_TYPE, Message, new_message
 
 LABELS: Final = {HandSide.LEFT: 1, HandSide.RIGHT: 2}
@@ -42,16 +42,16 @@ def point_cloud_message(reconstruction: Reconstruction) -> Message:
     """``sensor_msgs/PointCloud2`` of the mesh vertices of all hands and objects.
 
     Fields x, y, z (m, float32), rgb, label (uint32: 1 left hand, 2 right hand, 3 object) and
-    track_id (int32).
+    track_id (int32). What was completed of an object has a colour of its own.
     """
     parts = [
-        _points(hand.vertices_m, HAND_COLORS[hand.side], LABELS[hand.side], hand.track_id)
+        _points(hand.vertices_m, np.array(HAND_COLORS[hand.side]), LABELS[hand.side], hand.track_id)
         for hand in reconstruction.hands
     ]
     parts += [
         _points(
             item.vertices_m @ item.pose[:3, :3].T + item.pose[:3, 3],
-            OBJECT_COLOR,
+            object_colors(item),
             OBJECT_LABEL,
             item.track_id,
         )
@@ -72,9 +72,11 @@ def point_cloud_message(reconstruction: Reconstruction) -> Message:
     )
 
 
-def _points(positions_m: NDArray[Any], color: Rgb, label: int, track_id: int) -> NDArray[Any]:
-    """(N,) points with the fields of ``_POINT``."""
-    red, green, blue = (round(255 * channel) for channel in color)
+def _points(
+    positions_m: NDArray[Any], colors: NDArray[np.floating[Any]], label: int, track_id: int
+) -> NDArray[Any]:
+    """(N,) points with the fields of ``_POINT``; colors is (3,) or (N, 3) from 0 to 1."""
+    red, green, blue = np.round(255 * colors).astype(np.uint32).T
     points = np.empty(len(positions_m), _POINT)
     points["x"], points["y"], points["z"] = positions_m.T
     points["rgb"] = red << 16 | green << 8 | blue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -54,17 +55,16 @@ def quaternion_from_rotation(rotation: NDArray[Any]) -> NDArray[np.float64]:
     # The outer product of the quaternion with itself is linear in the rotation; its longest row
     # is the one to divide by, so no angle loses precision.
     (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = rotation.tolist()
-    outer = np.array(
-        [
-            [1 + r00 - r11 - r22, r01 + r10, r02 + r20, r21 - r12],
-            [r01 + r10, 1 - r00 + r11 - r22, r12 + r21, r02 - r20],
-            [r02 + r20, r12 + r21, 1 - r00 - r11 + r22, r10 - r01],
-            [r21 - r12, r02 - r20, r10 - r01, 1 + r00 + r11 + r22],
-        ]
+    outer = (
+        (1 + r00 - r11 - r22, r01 + r10, r02 + r20, r21 - r12),
+        (r01 + r10, 1 - r00 + r11 - r22, r12 + r21, r02 - r20),
+        (r02 + r20, r12 + r21, 1 - r00 - r11 + r22, r10 - r01),
+        (r21 - r12, r02 - r20, r10 - r01, 1 + r00 + r11 + r22),
     )
-    quaternion: NDArray[np.float64] = outer[np.argmax(np.diagonal(outer))]
-    quaternion /= np.linalg.norm(quaternion)
-    return -quaternion if quaternion[3] < 0 else quaternion
+    longest = max(range(4), key=lambda row: outer[row][row])
+    length = math.hypot(*outer[longest])
+    sign = -1.0 if outer[longest][3] < 0 else 1.0
+    return np.array([sign * number / length for number in outer[longest]])
 
 
 def _rotation_from_quaternion(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:

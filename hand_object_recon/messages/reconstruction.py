@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
-from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.messages.flat_arrays import flat, in_threes
 from hand_object_recon.messages.headers import header_message, stamp_ns_of
+from hand_object_recon.messages.objects import (
+    object_from_message,
+    object_message,
+    touching_parts,
+)
 from hand_object_recon.messages.poses import (
     point_messages,
     points_from_messages,
@@ -27,7 +30,6 @@ from hand_object_recon.messages.typestore import (
 )
 
 _HAND_TYPE = "hand_object_recon/msg/Hand"
-_OBJECT_TYPE = "hand_object_recon/msg/HeldObject"
 _STAGE_TYPE = "hand_object_recon/msg/StageTime"
 
 
@@ -37,8 +39,11 @@ def reconstruction_message(reconstruction: Reconstruction) -> Message:
         RECONSTRUCTION_TYPE,
         header=header_message(reconstruction.stamp_ns, reconstruction.frame_id),
         method=reconstruction.method,
-        hands=[_hand_message(hand) for hand in reconstruction.hands],
-        objects=[_object_message(item) for item in reconstruction.objects],
+        hands=[
+            _hand_message(hand, touching_parts(reconstruction.objects, hand.track_id))
+            for hand in reconstruction.hands
+        ],
+        objects=[object_message(item) for item in reconstruction.objects],
         stages=[
             new_message(_STAGE_TYPE, name=name, milliseconds=milliseconds)
             for name, milliseconds in reconstruction.stage_ms.items()
@@ -61,7 +66,7 @@ def reconstruction_from_message(message: Message) -> Reconstruction:
         frame_id=message.header.frame_id,
         method=message.method,
         hands=tuple(_hand_from_message(hand) for hand in message.hands),
-        objects=tuple(_object_from_message(item) for item in message.objects),
+        objects=tuple(object_from_message(item) for item in message.objects),
         stage_ms={stage.name: stage.milliseconds for stage in message.stages},
     )
 
@@ -72,7 +77,7 @@ def topology_message(topology: HandTopology) -> Message:
         TOPOLOGY_TYPE,
         name=topology.name,
         vertex_count=topology.vertex_count,
-        triangles=_flat(topology.faces, np.uint32),
+        triangles=flat(topology.faces, np.uint32),
     )
 
 
@@ -87,11 +92,11 @@ def topology_from_message(message: Message) -> HandTopology:
     return HandTopology(
         name=message.name,
         vertex_count=int(message.vertex_count),
-        faces=_in_threes(f"triangles of {message.name!r}", message.triangles, np.int32),
+        faces=in_threes(f"triangles of {message.name!r}", message.triangles, np.int32),
     )
 
 
-def _hand_message(hand: HandEstimate) -> Message:
+def _hand_message(hand: HandEstimate, touches: NDArray[np.bool_]) -> Message:
     return new_message(
         _HAND_TYPE,
         track_id=hand.track_id,
@@ -103,8 +108,9 @@ def _hand_message(hand: HandEstimate) -> Message:
         pose=hand.pose_rad,
         shape=hand.shape,
         topology=hand.topology,
-        vertices=_flat(hand.vertices_m, np.float32),
+        vertices=flat(hand.vertices_m, np.float32),
         placement_residual=hand.placement_residual_m,
+        touches=touches,
     )
 
 
@@ -118,7 +124,7 @@ def _hand_from_message(message: Message) -> HandEstimate:
         score=float(message.score),
         joints_m=points_from_messages(message.joints).astype(np.float32),
         joint_visibility=message.joint_visibility,
-        vertices_m=_in_threes("hand vertices", message.vertices, np.float32),
+        vertices_m=in_threes("hand vertices", message.vertices, np.float32),
         topology=message.topology,
         wrist_pose=pose_from_message(message.wrist),
         pose_rad=message.pose,
@@ -127,39 +133,6 @@ def _hand_from_message(message: Message) -> HandEstimate:
     )
 
 
-def _object_message(item: ObjectEstimate) -> Message:
-    return new_message(
-        _OBJECT_TYPE,
-        track_id=item.track_id,
-        score=item.score,
-        held_by=item.held_by,
-        pose=pose_message(item.pose),
-        vertices=_flat(item.vertices_m, np.float32),
-        triangles=_flat(item.faces, np.uint32),
-    )
-
-
-def _object_from_message(message: Message) -> ObjectEstimate:
-    return ObjectEstimate(
-        track_id=int(message.track_id),
-        score=float(message.score),
-        pose=pose_from_message(message.pose),
-        vertices_m=_in_threes("object vertices", message.vertices, np.float32),
-        faces=_in_threes("object triangles", message.triangles, np.int32),
-        held_by=int(message.held_by),
-    )
-
-
 def _side_numbers() -> dict[HandSide, int]:
     hand = message_class(_HAND_TYPE)
     return {HandSide.LEFT: hand.LEFT, HandSide.RIGHT: hand.RIGHT}
-
-
-def _flat(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    return array.reshape(-1).astype(dtype, copy=False)
-
-
-def _in_threes(name: str, flat: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    if len(flat) % 3:
-        raise InvalidValueError(f"{name} are {len(flat)} numbers; they must be three each")
-    return flat.reshape(-1, 3).astype(dtype, copy=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat, Qos
 from rosbags.rosbag2 import Reader, ReaderError
 
 from hand_object_recon.core.errors import RecordingError
@@ -99,6 +99,16 @@ class Bag:
                 if connection.topic == topic and isinstance(connection.ext, ConnectionExtRosbag2):
                     return next(iter(connection.ext.offered_qos_profiles), None)
         return None
+
+    def definition(self, topic: str) -> str:
+        """Text of a topic's message type and of all it uses, as ROS 2 recorded it; "" without."""
+        for storage in self._storages:
+            for connection in storage.connections:
+                is_of_ros2 = isinstance(connection.ext, ConnectionExtRosbag2)
+                is_text = connection.msgdef.format is MessageDefinitionFormat.MSG
+                if connection.topic == topic and is_of_ros2 and is_text:
+                    return connection.msgdef.data
+        return ""
 
     def close(self) -> None:
         """Close the files; the recording cannot be read any more."""

@@ -16,6 +16,7 @@ from rosbags.interfaces import Qos, QosDurability
 
 from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.messages.markers import serialized_deletion_of_all
+from hand_object_recon.messages.recorded_types import is_todays_definition
 from hand_object_recon.messages.typestore import RECONSTRUCTION_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag
 from hand_object_recon.recordings.bag_writer import BagWriter, reliable_qos
@@ -44,16 +45,24 @@ class ResultPart:
 
 
 def read_result_part(path: Path) -> ResultPart | None:
-    """What is whole in a result recording; None where not one frame is."""
+    """What is whole in a result recording; None where not one frame is.
+
+    Raises
+    ------
+    RecordingError
+        It was written by a version whose messages are others, so that nothing can be added.
+    """
     try:
-        with closing(Bag(path)) as bag:
-            heads = [
-                _Head.of(deserialize(message.data, RECONSTRUCTION_TYPE), message.log_time_ns)
-                for message in bag.messages([RECONSTRUCTION_TOPIC])
-            ]
-            is_damaged = bool(bag.damage)
+        bag = Bag(path)
     except RecordingError:
         return None
+    with closing(bag):
+        _require_todays_messages(bag)
+        heads = [
+            _Head.of(deserialize(message.data, RECONSTRUCTION_TYPE), message.log_time_ns)
+            for message in bag.messages([RECONSTRUCTION_TOPIC])
+        ]
+        is_damaged = bool(bag.damage)
     whole = heads[:-1] if is_damaged else heads
     if not whole:
         return None
@@ -90,6 +99,14 @@ def join_result_parts(parts: Sequence[ResultPart], directory: Path) -> None:
                 nothing = serialized_deletion_of_all(part.first_stamp_ns, part.frame_id)
                 writer.write_serialized(MARKERS_TOPIC, nothing, part.first_stamp_ns)
             near_cut = _copy(part, writer, latched, written, near_cut)
+
+
+def _require_todays_messages(bag: Bag) -> None:
+    if not is_todays_definition(RECONSTRUCTION_TYPE, bag.definition(RECONSTRUCTION_TOPIC)):
+        raise RecordingError(
+            f"recording {bag.path} was written by a version whose {RECONSTRUCTION_TYPE} is "
+            "another, so nothing can be added to it; replay again into another --out"
+        )
 
 
 @dataclass(frozen=True)

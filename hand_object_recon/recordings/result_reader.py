@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rosbags.serde import SerdeError
+from rosbags.typesys import TypesysError
 
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.core.hands import HandTopology
@@ -16,17 +17,16 @@ from hand_object_recon.messages.reconstruction import (
     reconstruction_from_message,
     topology_from_message,
 )
-from hand_object_recon.messages.typestore import (
-    RECONSTRUCTION_TYPE,
-    TOPOLOGY_TYPE,
-    deserialize,
-)
+from hand_object_recon.messages.recorded_types import message_reader
+from hand_object_recon.messages.typestore import RECONSTRUCTION_TYPE, TOPOLOGY_TYPE
 from hand_object_recon.recordings.bag import Bag
 from hand_object_recon.recordings.result_topics import RECONSTRUCTION_TOPIC, TOPOLOGY_TOPIC
 
 
 def read_reconstructions(path: Path | str) -> Iterator[Reconstruction]:
     """Reconstructions of a result recording in the order they were written, one at a time.
+
+    Of a recording by an older version, what it did not know of objects is unknown.
 
     Raises
     ------
@@ -58,8 +58,10 @@ def _messages(path: Path, topic: str, message_type: str) -> Iterator[Any]:
                 f"recording {path} has no {topic} ({message_type}), so it is no result of this "
                 f"program; its topics are {names}"
             )
+        definition = bag.definition(topic)
+        read = _converted(path, lambda text: message_reader(message_type, text), definition)
         for message in bag.messages([topic]):
-            yield _converted(path, lambda data: deserialize(data, message_type), message.data)
+            yield _converted(path, read, message.data)
         if bag.damage:
             raise RecordingError(f"recording {path} is damaged: {bag.damage}")
 
@@ -67,5 +69,5 @@ def _messages(path: Path, topic: str, message_type: str) -> Iterator[Any]:
 def _converted(path: Path | str, convert: Any, value: Any) -> Any:
     try:
         return convert(value)
-    except (SerdeError, InvalidValueError) as error:
+    except (SerdeError, TypesysError, InvalidValueError) as error:
         raise RecordingError(f"recording {path} holds an unreadable result: {error}") from error

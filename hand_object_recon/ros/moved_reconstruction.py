@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import HandEstimate
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.objects import HandContact, ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -39,7 +39,18 @@ def _moved_hand(hand: HandEstimate, pose: Transform) -> HandEstimate:
 
 
 def _moved_object(item: ObjectEstimate, pose: Transform) -> ObjectEstimate:
-    return replace(item, pose=pose @ item.pose)  # its vertices are in its own frame
+    """Vertices and primitive stay: they are in the object's own frame."""
+    contacts = tuple(_moved_contact(contact, pose) for contact in item.contacts)
+    return replace(item, pose=pose @ item.pose, contacts=contacts)
+
+
+def _moved_contact(contact: HandContact, pose: Transform) -> HandContact:
+    normal: NDArray[Any] = pose[:3, :3] @ contact.normal
+    return replace(
+        contact,
+        point_m=_moved_points(contact.point_m, pose),
+        normal=normal.astype(np.float32),
+    )
 
 
 def _moved_points(points_m: NDArray[np.float32], pose: Transform) -> NDArray[np.float32]:

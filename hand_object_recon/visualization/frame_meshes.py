@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
+from hand_object_recon.visualization.object_views import natural_colors, vertices_in_camera
 from hand_object_recon.visualization.palette import OBJECT_COLOR, SIDE_COLORS, Rgb
 
 _TOWARDS_CAMERA: Final = (0.0, 0.0, -1.0)
@@ -27,6 +28,8 @@ class NamedMesh:
         (V, 3) float32; the normals have length one.
     faces
         (F, 3) int32, counter-clockwise seen from outside.
+    color, vertex_colors
+        One colour for all, or (V, 3) uint8 in its place.
     """
 
     name: str
@@ -34,6 +37,7 @@ class NamedMesh:
     normals: NDArray[np.float32]
     faces: NDArray[np.int32]
     color: Rgb
+    vertex_colors: NDArray[np.uint8] | None = None
 
 
 def frame_meshes(
@@ -42,6 +46,8 @@ def frame_meshes(
     sides: Collection[HandSide] = tuple(HandSide),
 ) -> list[NamedMesh]:
     """Hands of these sides (``hand_1_right``) and every object (``object_4``) of a frame.
+
+    An object has its own colours where they are known, and another where it was not seen.
 
     Raises
     ------
@@ -69,9 +75,10 @@ def _hand_mesh(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> Na
 
 
 def _object_mesh(item: ObjectEstimate) -> NamedMesh:
-    in_camera = item.vertices_m @ item.pose[:3, :3].T + item.pose[:3, 3]
-    name = f"object_{item.track_id}"
-    return _mesh(name, in_camera.astype(np.float32), item.faces, OBJECT_COLOR)
+    mesh = _mesh(f"object_{item.track_id}", vertices_in_camera(item), item.faces, OBJECT_COLOR)
+    if item.vertex_seen is None and item.vertex_colors is None:
+        return mesh
+    return replace(mesh, vertex_colors=natural_colors(item))
 
 
 def _mesh(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.visualization.frame_meshes import NamedMesh
-from hand_object_recon.visualization.palette import linear_rgb
+from hand_object_recon.visualization.palette import linear_colors, linear_rgb
 
 _MAGIC: Final = 0x46546C67
 _VERSION: Final = 2
@@ -41,11 +41,14 @@ class _Document:
         self._materials: list[dict[str, Any]] = []
 
     def add(self, mesh: NamedMesh) -> None:
+        attributes = {
+            "POSITION": self._add_vectors(mesh.vertices_m),
+            "NORMAL": self._add_vectors(mesh.normals),
+        }
+        if mesh.vertex_colors is not None:
+            attributes["COLOR_0"] = self._add_vectors(linear_colors(mesh.vertex_colors))
         primitive = {
-            "attributes": {
-                "POSITION": self._add_vectors(mesh.vertices_m),
-                "NORMAL": self._add_vectors(mesh.normals),
-            },
+            "attributes": attributes,
             "indices": self._add_indices(mesh.faces),
             "material": len(self._materials),
             "mode": _TRIANGLES,
@@ -96,8 +99,10 @@ class _Document:
 
 
 def _material(mesh: NamedMesh) -> dict[str, Any]:
+    # The factor multiplies the vertices' colours.
+    color = linear_rgb(mesh.color) if mesh.vertex_colors is None else (1.0, 1.0, 1.0)
     surface = {
-        "baseColorFactor": [*linear_rgb(mesh.color), 1.0],
+        "baseColorFactor": [*color, 1.0],
         "metallicFactor": 0.0,
         "roughnessFactor": 0.8,
     }

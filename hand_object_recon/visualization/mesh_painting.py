@@ -34,7 +34,7 @@ def paint_mesh(
     camera: CameraIntrinsics,
     vertices_m: NDArray[Any],
     faces: NDArray[np.int32],
-    color: Rgb,
+    colors: Rgb | NDArray[np.uint8],
 ) -> None:
     """Blend the mesh into ``image`` (H, W, 3) uint8 in place.
 
@@ -43,6 +43,8 @@ def paint_mesh(
     faces
         (F, 3) vertex numbers, counter-clockwise seen from outside; those turned away from the
         camera or nearer than 2 cm are left out.
+    colors
+        One for all, or (V, 3).
     """
     vertices = np.asarray(vertices_m, dtype=np.float32)
     area_vectors = face_area_vectors(vertices, faces)
@@ -53,7 +55,11 @@ def paint_mesh(
         return
     normals = vertex_normals(area_vectors, faces, len(vertices))
     corners = faces[shown].T
-    tint = _tint(_corner_mean(vertices, corners), _unit(_corner_mean(normals, corners)), color)
+    face_colors = np.array(colors, dtype=np.float32)
+    if face_colors.ndim > 1:
+        face_colors = _corner_mean(face_colors, corners)
+    face_normals = _unit(_corner_mean(normals, corners))
+    tint = _tint(_corner_mean(vertices, corners), face_normals, face_colors)
     _lay_over(image[window.slices], _paint(triangles - window.origin, tint, window.shape))
 
 
@@ -101,8 +107,10 @@ def _faces_far_to_near(
     return far_to_near
 
 
-def _tint(points: Float32Array, normals: Float32Array, color: Rgb) -> Float32Array:
+def _tint(points: Float32Array, normals: Float32Array, colors: Float32Array) -> Float32Array:
     """(N, 4) red, green, blue, opacity from 0 to 255, the colours multiplied by the opacity.
+
+    colors is (3,) or (N, 3).
 
     A lit surface that turns denser where it bends away from the viewer.
     """
@@ -110,7 +118,7 @@ def _tint(points: Float32Array, normals: Float32Array, color: Rgb) -> Float32Arr
     facing = np.clip(np.einsum("ij,ij->i", normals, view), 0.0, 1.0)
     diffuse = 0.5 + 0.5 * normals @ _LIGHT_DIRECTION
     highlight = np.clip(normals @ _HIGHLIGHT_DIRECTION, 0.0, 1.0) ** 12
-    lit = np.outer(0.28 + 0.86 * diffuse, np.array(color, dtype=np.float32))
+    lit = (0.28 + 0.86 * diffuse)[:, None] * colors
     opacity = _FACING_OPACITY + (_GRAZING_OPACITY - _FACING_OPACITY) * (1.0 - facing) ** 2
     tint = np.empty((len(points), 4), dtype=np.float32)
     tint[:, :3] = np.minimum(lit + 45.0 * highlight[:, None], 255.0) * opacity[:, None]

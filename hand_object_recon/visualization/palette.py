@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.core.objects import HandPart
 
 Rgb = tuple[int, int, int]
 
@@ -22,6 +26,9 @@ FINGER_COLORS: Final[tuple[Rgb, ...]] = (
 )
 WRIST_COLOR: Final[Rgb] = (245, 245, 245)
 OBJECT_COLOR: Final[Rgb] = (196, 198, 204)
+SEEN_COLOR: Final[Rgb] = (112, 201, 96)
+COMPLETED_COLOR: Final[Rgb] = (168, 115, 217)
+CONTACT_COLOR: Final[Rgb] = (242, 51, 64)
 DETECTION_COLOR: Final[Rgb] = (230, 230, 230)
 TEXT_COLOR: Final[Rgb] = (250, 250, 250)
 TEXT_BACKING_COLOR: Final[Rgb] = (16, 18, 24)
@@ -36,10 +43,21 @@ def keypoint_color(index: int) -> Rgb:
     return WRIST_COLOR if index == WRIST else FINGER_COLORS[(index - 1) // 4]
 
 
+def part_color(part: HandPart) -> Rgb:
+    """Colour of a part of the hand: that of its finger, or the wrist's for the palm."""
+    return WRIST_COLOR if part is HandPart.PALM else FINGER_COLORS[part]
+
+
 def linear_rgb(color: Rgb) -> tuple[float, float, float]:
     """The colour in linear light from 0 to 1, as glTF and USD want it; the palette is sRGB."""
     red, green, blue = (_linear(channel / 255) for channel in color)
     return red, green, blue
+
+
+def linear_colors(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(V, 3) colours as :func:`linear_rgb`."""
+    levels = np.array([_linear(level / 255) for level in range(256)], dtype=np.float32)
+    return levels[colors]
 
 
 def _linear(srgb: float) -> float:

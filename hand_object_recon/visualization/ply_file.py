@@ -55,7 +55,8 @@ def _mesh_comments(meshes: Sequence[NamedMesh]) -> list[str]:
 
 def _vertices(mesh: NamedMesh) -> NDArray[np.void]:
     rows = np.empty(len(mesh.vertices_m), dtype=_VERTEX)
-    rows["place"], rows["normal"], rows["color"] = mesh.vertices_m, mesh.normals, mesh.color
+    rows["place"], rows["normal"] = mesh.vertices_m, mesh.normals
+    rows["color"] = mesh.color if mesh.vertex_colors is None else mesh.vertex_colors
     return rows
 
 

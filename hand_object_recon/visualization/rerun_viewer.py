@@ -21,9 +21,16 @@ from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.errors import DependencyError, InvalidValueError
 from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology
 from hand_object_recon.core.keypoints import BONES, KEYPOINT_COUNT
+from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.visualization.frame_meshes import NamedMesh, frame_meshes
-from hand_object_recon.visualization.palette import SIDE_COLORS, keypoint_color
+from hand_object_recon.visualization.object_views import label_of, vertices_in_camera
+from hand_object_recon.visualization.palette import (
+    CONTACT_COLOR,
+    SIDE_COLORS,
+    keypoint_color,
+    part_color,
+)
 
 _APPLICATION: Final = "hand_object_recon"
 _PORT: Final = 9876
@@ -37,6 +44,8 @@ _JPEG_QUALITY: Final = 85
 _MILLIMETRES_PER_METRE: Final = 1000.0
 _JOINT_RADIUS_M: Final = 0.003
 _BONE_RADIUS_M: Final = 0.0015
+_CONTACT_RADIUS_M: Final = 0.0045
+_NORMAL_LENGTH_M: Final = 0.02
 _IMAGE_PLANE_M: Final = 0.15
 
 
@@ -134,6 +143,9 @@ class RerunViewer:
         shown |= {self._log_mesh(mesh) for mesh in meshes}
         for hand in reconstruction.hands:
             self._log_skeleton(hand)
+        for item in reconstruction.objects:
+            self._log_contacts(item)
+            self._log_label(item)
         for vanished in self._shown - shown:
             self._recording.log(vanished, self._rerun.Clear(recursive=True))
         self._shown = shown
@@ -198,7 +210,8 @@ class RerunViewer:
             vertex_positions=mesh.vertices_m,
             vertex_normals=mesh.normals,
             triangle_indices=mesh.faces,
-            albedo_factor=mesh.color,
+            albedo_factor=mesh.color if mesh.vertex_colors is None else None,
+            vertex_colors=mesh.vertex_colors,
         )
         self._recording.log(entity, surface)
         return mesh.name
@@ -217,6 +230,30 @@ class RerunViewer:
         )
         self._recording.log(f"{entity}/joints", joints)
         self._recording.log(f"{entity}/skeleton", bones)
+
+    def _log_contacts(self, item: ObjectEstimate) -> None:
+        """Dots of the fingers' colours, with arrows along the surface's normals; none clears."""
+        points_m = [contact.point_m for contact in item.contacts]
+        dots = self._rerun.Points3D(
+            points_m,
+            colors=[part_color(contact.part) for contact in item.contacts],
+            labels=[contact.part.name.lower() for contact in item.contacts],
+            show_labels=False,
+            radii=_CONTACT_RADIUS_M,
+        )
+        arrows = self._rerun.Arrows3D(
+            origins=points_m,
+            vectors=[_NORMAL_LENGTH_M * contact.normal for contact in item.contacts],
+            colors=CONTACT_COLOR,
+            radii=_BONE_RADIUS_M / 2,
+        )
+        self._recording.log(f"object_{item.track_id}/contacts", dots)
+        self._recording.log(f"object_{item.track_id}/contact_normals", arrows)
+
+    def _log_label(self, item: ObjectEstimate) -> None:
+        place_m = vertices_in_camera(item).mean(axis=0) if len(item.faces) else item.pose[:3, 3]
+        label = self._rerun.Points3D([place_m], labels=[label_of(item)], radii=0.0)
+        self._recording.log(f"object_{item.track_id}/label", label)
 
     def _log_latency(self, stage_ms: Mapping[str, float]) -> None:
         for stage, milliseconds in {**stage_ms, "total": sum(stage_ms.values())}.items():

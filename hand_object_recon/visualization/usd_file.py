@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.visualization.frame_meshes import NamedMesh
-from hand_object_recon.visualization.palette import linear_rgb
+from hand_object_recon.visualization.palette import linear_colors, linear_rgb
 
 _ROOT: Final = "reconstruction"
 
@@ -45,7 +45,10 @@ def _layer_lines(about: Mapping[str, str]) -> list[str]:
 
 def _mesh_lines(mesh: NamedMesh) -> list[str]:
     limits = np.stack([mesh.vertices_m.min(axis=0), mesh.vertices_m.max(axis=0)])
-    color = np.array([linear_rgb(mesh.color)])
+    if mesh.vertex_colors is None:
+        interpolation, colors = "constant", np.array([linear_rgb(mesh.color)])
+    else:
+        interpolation, colors = "vertex", linear_colors(mesh.vertex_colors)
     return [
         f'def Mesh "{_identifier(mesh.name)}"',
         "{",
@@ -57,8 +60,8 @@ def _mesh_lines(mesh: NamedMesh) -> list[str]:
         "    )",
         '    uniform token orientation = "rightHanded"',
         f"    point3f[] points = {_vectors(mesh.vertices_m)}",
-        f"    color3f[] primvars:displayColor = {_vectors(color)} (",
-        '        interpolation = "constant"',
+        f"    color3f[] primvars:displayColor = {_vectors(colors)} (",
+        f'        interpolation = "{interpolation}"',
         "    )",
         '    uniform token subdivisionScheme = "none"',
         "}",

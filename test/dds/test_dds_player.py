@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.dds.player import PlayedPass, PlaySettings, RecordingPlayer
@@ -164,6 +166,24 @@ def test_a_topic_that_is_not_recorded_is_refused_with_those_that_are(
 ) -> None:
     with pytest.raises(RecordingError, match=f"no topic '/none'; there are .*{DEPTH_TOPIC}"):
         RecordingPlayer(make_recording(), join(), PlaySettings(topics=("/none",)))
+
+
+def test_a_result_that_an_older_version_defined_otherwise_is_left_out(
+    join: Join, tmp_path: Path
+) -> None:
+    topic, name = "/hand_object_recon/topology", "hand_object_recon/msg/HandTopology"
+    older = get_typestore(Stores.ROS2_JAZZY)
+    older.register(get_types_from_msg("string name\nuint32[] triangles\n", name))
+    message = older.types[name](name="hand", triangles=np.zeros(0, np.uint32))
+    clock = new_message("builtin_interfaces/msg/Time", sec=1, nanosec=2)
+    with Writer(tmp_path / "old", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        outdated = writer.add_connection(topic, name, typestore=older)
+        writer.write(outdated, 5, older.serialize_cdr(message, name))
+        other = writer.add_connection("/time", clock.__msgtype__, typestore=older)
+        writer.write(other, 5, serialize(clock))
+    with RecordingPlayer(tmp_path / "old", join(), PlaySettings()) as player:
+        assert set(player.topics) == {"/time"}
+        assert player.left_out == {topic: f"{name} was recorded with other fields than today's"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.objects import (
+    GraspState,
+    HandContact,
+    HandPart,
+    ObjectEstimate,
+    PrimitiveFit,
+    PrimitiveKind,
+)
 from hand_object_recon.core.reconstruction import Reconstruction
 
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], dtype=np.int32)
@@ -45,13 +53,39 @@ def make_hand() -> Callable[..., HandEstimate]:
     return make
 
 
-@pytest.fixture
-def held_object() -> ObjectEstimate:
+def rigid(rotation_vector: list[float], position_m: list[float]) -> np.ndarray:
     pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_rotvec([0.1, -0.7, 2.0]).as_matrix()
-    pose[:3, 3] = (0.1, 0.2, 0.7)
+    pose[:3, :3] = Rotation.from_rotvec(rotation_vector).as_matrix()
+    pose[:3, 3] = position_m
+    return pose
+
+
+@pytest.fixture
+def bare_object() -> ObjectEstimate:
+    """Of a method that gives pose and mesh alone."""
     vertices = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
+    pose = rigid([0.1, -0.7, 2.0], [0.1, 0.2, 0.7])
     return ObjectEstimate(4, 0.5, pose, vertices, TETRAHEDRON, held_by=1)
+
+
+@pytest.fixture
+def held_object(bare_object: ObjectEstimate) -> ObjectEstimate:
+    """Everything is known of it; one vertex was not seen, thumb and palm of hand 1 touch it."""
+    contacts = [
+        HandContact(1, part, np.float32([0.1, 0.2, 0.3 + part]), np.float32([0, 0.6, 0.8]), gap_m)
+        for part, gap_m in ((HandPart.THUMB, 0.001953125), (HandPart.PALM, -0.00390625))
+    ]
+    cylinder_size = np.float32([0.06, 0.06, 0.11])
+    cylinder_pose = rigid([0.4, 0.0, -0.3], [0.01, 0.02, 0.03])
+    return replace(
+        bare_object,
+        state=GraspState.HELD,
+        vertex_seen=np.array([True, True, True, False]),
+        vertex_colors=np.uint8([[250, 10, 20], [30, 240, 50], [60, 70, 230], [1, 2, 3]]),
+        name="mug",
+        primitive=PrimitiveFit(PrimitiveKind.CYLINDER, cylinder_pose, cylinder_size, 0.00390625),
+        contacts=tuple(contacts),
+    )
 
 
 @pytest.fixture

@@ -11,17 +11,14 @@ import pytest
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
-from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
-from hand_object_recon.messages.markers import (
-    MarkerKey,
-    serialized_deletion_of_all,
-    serialized_markers,
-)
+from hand_object_recon.messages.marker_array import MarkerKey
+from hand_object_recon.messages.markers import serialized_deletion_of_all, serialized_markers
 from hand_object_recon.messages.typestore import MARKERS_TYPE, deserialize, serialize
 
 ADD, DELETE, DELETE_ALL = 0, 2, 3
 LINE_LIST, SPHERE_LIST, TRIANGLE_LIST = 5, 7, 11
+LISTS = (LINE_LIST, SPHERE_LIST, TRIANGLE_LIST)
 
 
 @pytest.fixture
@@ -29,8 +26,8 @@ def topologies(topology: HandTopology) -> dict[str, HandTopology]:
     return {topology.name: topology}
 
 
-def frame(*hands: HandEstimate, objects: tuple[ObjectEstimate, ...] = ()) -> Reconstruction:
-    return Reconstruction(3_000_000_007, "camera", "rgbd_fit", hands, objects)
+def frame(*hands: HandEstimate) -> Reconstruction:
+    return Reconstruction(3_000_000_007, "camera", "rgbd_fit", hands)
 
 
 def received(data: bytes) -> list[Any]:
@@ -81,7 +78,8 @@ def test_every_marker_is_valid_for_rviz_and_keeps_the_image_header(
         assert np.linalg.norm([turn.x, turn.y, turn.z, turn.w]) == pytest.approx(1)
         if marker.action == ADD:
             assert marker.color.a > 0
-            assert marker.points
+            assert bool(marker.points) is (marker.type in LISTS)
+            assert len(marker.colors) in (0, len(marker.points))
 
 
 def test_two_hands_of_one_side_have_keys_of_their_own(
@@ -110,16 +108,6 @@ def test_a_hand_that_changes_its_side_leaves_no_ghost(
     data, _ = serialized_markers(frame(make_hand(1, HandSide.RIGHT)), topologies, first)
     deleted = {item.ns for item in received(data) if item.action == DELETE}
     assert deleted == {"hand_left/mesh", "hand_left/skeleton", "hand_left/joints"}
-
-
-def test_an_object_is_a_mesh_in_its_own_frame(held_object: ObjectEstimate) -> None:
-    data, _ = serialized_markers(frame(objects=(held_object,)), {})
-    (marker,) = received(data)
-    assert (marker.ns, marker.id, marker.type) == ("object/mesh", 4, TRIANGLE_LIST)
-    corners = held_object.vertices_m[held_object.faces].reshape(-1, 3)
-    np.testing.assert_array_equal(points_of(marker), corners)
-    position = marker.pose.position
-    np.testing.assert_array_equal([position.x, position.y, position.z], held_object.pose[:3, 3])
 
 
 def test_a_hand_without_a_mesh_is_shown_by_its_skeleton(

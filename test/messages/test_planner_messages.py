@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.hands import HandEstimate, HandSide
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.objects import ObjectEstimate, PrimitiveFit, PrimitiveKind
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.messages.detections import detections_message
 from hand_object_recon.messages.meshes import serialized_mesh
@@ -60,6 +61,19 @@ def test_an_object_is_a_box_around_its_mesh(turned_box: ObjectEstimate) -> None:
     (result,) = detection.results
     assert (result.hypothesis.class_id, result.hypothesis.score) == ("object", 0.5)
     np.testing.assert_allclose(pose_from_message(result.pose.pose), turned_box.pose, atol=1e-12)
+
+
+def test_an_object_with_a_primitive_is_the_box_of_that(turned_box: ObjectEstimate) -> None:
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_rotvec([-0.2, 0.5, 0.1]).as_matrix()
+    pose[:3, 3] = (0.01, 0.02, 0.03)
+    fit = PrimitiveFit(PrimitiveKind.BOX, pose, np.float32([0.03, 0.05, 0.07]), 0.001)
+    item = replace(turned_box, primitive=fit, name="mug")
+    (detection,) = received(detections_message(frame(objects=(item,)))).detections
+    box = trimesh.creation.box(fit.size_m, item.pose @ pose)
+    distances = np.linalg.norm(box_corners(detection.bbox)[:, None] - box.vertices[None], axis=2)
+    np.testing.assert_allclose(distances.min(axis=1), 0.0, atol=1e-6)
+    assert (detection.id, detection.results[0].hypothesis.class_id) == ("object_4", "mug")
 
 
 @pytest.mark.parametrize("has_mesh", [True, False])
@@ -122,6 +136,18 @@ def test_points_lie_on_hands_and_objects_with_colour_label_and_track(
     np.testing.assert_allclose(positions[4:], in_camera, atol=1e-6)
     red, green, blue, unused = points["rgb"][:1].view(np.uint8)[[2, 1, 0, 3]].tolist()
     assert red > green > blue > unused == 0  # a left hand is orange
+
+
+def test_points_have_the_colours_of_the_object_and_another_where_it_was_completed(
+    held_object: ObjectEstimate,
+) -> None:
+    message = received(point_cloud_message(frame(objects=(held_object,))))
+    columns = message.data.reshape(-1, message.point_step)
+    (offset,) = [one.offset for one in message.fields if one.name == "rgb"]
+    rgb = columns[:, [offset + 2, offset + 1, offset]]
+    assert held_object.vertex_colors is not None
+    np.testing.assert_array_equal(rgb[:3], held_object.vertex_colors[:3])
+    assert rgb[3].tolist() != held_object.vertex_colors[3].tolist()
 
 
 def test_an_empty_frame_is_an_empty_cloud_and_no_detection() -> None:

@@ -230,10 +230,10 @@ def test_lossless_compressed_colour_comes_out_red_first(
     np.testing.assert_array_equal(decode_color(message, "/color"), RGB)
 
 
-def test_16_bit_compressed_colour_is_scaled_to_8_bits(
-    messages: Any, png: Callable[[np.ndarray], bytes]
-) -> None:
-    message = messages.compressed(1, png(RGB_16[..., ::-1]), "rgb16; png compressed bgr16")
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_16_bit_compressed_colour_is_scaled_to_8_bits(messages: Any, kind: str) -> None:
+    _, data = cv2.imencode(f".{kind}", RGB_16[..., ::-1])
+    message = messages.compressed(1, data.tobytes(), f"rgb16; {kind} compressed bgr16")
     np.testing.assert_array_equal(decode_color(message, "/color"), in_8_bits(RGB_16))
 
 

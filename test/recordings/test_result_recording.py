@@ -16,6 +16,14 @@ from rosbags.interfaces import QosDurability
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
+from hand_object_recon.core.objects import (
+    GraspState,
+    HandContact,
+    HandPart,
+    ObjectEstimate,
+    PrimitiveFit,
+    PrimitiveKind,
+)
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.recordings.result_reader import read_reconstructions, read_topologies
 from hand_object_recon.recordings.result_writer import ReconstructionWriter
@@ -139,6 +147,39 @@ def test_the_schemas_hold_the_definitions_of_all_they_use(written: Path) -> None
     for dependency in ("hand_object_recon/Hand", "geometry_msgs/Point", "std_msgs/Header"):
         assert f"MSG: {dependency}" in schemas[RECONSTRUCTION]
     assert "float32[48] pose" in schemas[RECONSTRUCTION]
+
+
+def test_what_is_known_of_an_object_is_in_the_recording_for_others_and_for_us(
+    tmp_path: Path,
+) -> None:
+    at_m, normal = np.float32([0.25, 0.5, 0.75]), np.float32([0, 0, -1])
+    box = PrimitiveFit(PrimitiveKind.BOX, np.eye(4), np.float32([0.25, 0.5, 0.125]), 0.001)
+    item = ObjectEstimate(
+        4,
+        0.5,
+        np.eye(4),
+        np.eye(4, 3, dtype=np.float32),
+        FACES,
+        held_by=2,
+        state=GraspState.TOUCHED,
+        vertex_seen=np.array([True, False, True, True]),
+        name="mug",
+        primitive=box,
+        contacts=(HandContact(2, HandPart.THUMB, at_m, normal, 0.0),),
+    )
+    hands = (hand(2, HandSide.RIGHT),)
+    with ReconstructionWriter(tmp_path / "result", TOPOLOGIES) as writer:
+        writer.write(Reconstruction(START_NS, "camera", "fused", hands, (item,)))
+
+    ((_, message),) = messages_of(tmp_path / "result", RECONSTRUCTION)
+    (theirs,) = message.objects
+    assert (theirs.name, theirs.state, theirs.vertex_seen.tolist()) == ("mug", 1, [1, 0, 1, 1])
+    assert (theirs.primitive.type, theirs.primitive.dimensions.tolist()) == (1, [0.25, 0.5, 0.125])
+    assert theirs.contacts[0].point.z == 0.75
+    assert message.hands[0].touches.tolist() == [True] + 5 * [False]
+    (frame,) = read_reconstructions(tmp_path / "result")
+    (ours,) = frame.objects
+    assert (ours.name, ours.state, ours.contacts[0].part) == ("mug", item.state, HandPart.THUMB)
 
 
 def test_topologies_are_written_once_at_the_first_stamp_and_kept_for_late_joiners(

@@ -5,15 +5,27 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import yaml
 
 from hand_object_recon.core.config import config_of_settings
+from hand_object_recon.core.hands import HandEstimate, HandSide
+from hand_object_recon.core.objects import (
+    HandContact,
+    HandPart,
+    ObjectEstimate,
+    PrimitiveFit,
+    PrimitiveKind,
+)
+from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.messages.markers import serialized_markers
 from hand_object_recon.pipeline.live.outputs import RESULT_TOPICS
 from hand_object_recon.ros.parameters import node_parameters
 
@@ -134,6 +146,31 @@ def test_rviz_shows_topics_that_the_node_publishes(path: Path) -> None:
     assert shown
     assert shown <= {output.topic for output in RESULT_TOPICS}
     assert {display["Class"].partition("/")[0] for display in displays} == {"rviz_default_plugins"}
+
+
+def test_rviz_lists_every_marker_namespace_of_hands_and_objects(
+    make_hand: Callable[..., HandEstimate],
+) -> None:
+    at_m, normal = np.float32([0, 0, 0.5]), np.float32([0, 0, -1])
+    item = ObjectEstimate(
+        4,
+        0.5,
+        np.eye(4),
+        np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        np.int32([[0, 2, 1], [1, 2, 3]]),
+        vertex_seen=np.array([True, True, True, False]),
+        primitive=PrimitiveFit(PrimitiveKind.BOX, np.eye(4), np.float32([1, 1, 1]), 0.0),
+        contacts=(HandContact(1, HandPart.THUMB, at_m, normal, 0.0),),
+    )
+    hands = (make_hand(1, HandSide.LEFT), make_hand(2, HandSide.RIGHT))
+    sides = [load_hand_model("open_hand", side).topology for side in HandSide]
+    frame = Reconstruction(1, "camera", "made_up", hands, (item,))
+    _, keys = serialized_markers(frame, {topology.name: topology for topology in sides})
+    for path in RVIZ_FILES:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        displays = document["Visualization Manager"]["Displays"]
+        (listed,) = [one["Namespaces"] for one in displays if "Namespaces" in one]
+        assert set(listed) == {key.namespace for key in keys}
 
 
 def test_rviz_topics_are_moved_with_the_namespace() -> None:

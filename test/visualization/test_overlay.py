@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ from hand_object_recon.core.hands import (
     HandSide,
     HandTopology,
 )
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.objects import GraspState, HandContact, HandPart, ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.visualization.mesh_painting import paint_mesh
 from hand_object_recon.visualization.overlay import draw_overlay
+from hand_object_recon.visualization.palette import CONTACT_COLOR, part_color
 
 GREY = 90
 BALL = trimesh.creation.icosphere(subdivisions=3, radius=0.04)
@@ -158,15 +160,77 @@ def test_each_hand_has_a_label_and_each_detection_a_box() -> None:
 
 def test_objects_are_painted_at_their_pose() -> None:
     frame = frame_of()
-    pose = np.eye(4)
-    pose[:3, 3] = (0.1, 0.05, 0.5)
-    ball = ObjectEstimate(0, 1.0, pose, BALL.vertices.astype(np.float32), FACES)
-    drawn = changed(
-        frame.rgb,
-        draw_overlay(frame, replace(reconstruction_of(), objects=(ball,)), TOPOLOGIES),
-    )
+    drawn = changed(frame.rgb, drawn_objects(frame, ball_object((0.1, 0.05, 0.5))))
     assert drawn[300, 440]
     assert not drawn[240, 320]
+
+
+def ball_object(center_m: tuple[float, float, float], **fields: Any) -> ObjectEstimate:
+    pose = np.eye(4)
+    pose[:3, 3] = center_m
+    return ObjectEstimate(0, 1.0, pose, BALL.vertices.astype(np.float32), FACES, **fields)
+
+
+def drawn_objects(frame: RgbdFrame, *objects: ObjectEstimate) -> np.ndarray:
+    return draw_overlay(frame, replace(reconstruction_of(), objects=objects), TOPOLOGIES)
+
+
+def tint_of(image: np.ndarray, row: int, column: int) -> str:
+    """Which of the channels leads in a small patch of the image."""
+    patch = image[row - 3 : row + 4, column - 3 : column + 4].reshape(-1, 3).astype(float)
+    return "rgb"[int(patch.mean(axis=0).argmax())]
+
+
+def test_the_seen_part_of_an_object_is_green_and_the_completed_part_violet() -> None:
+    seen = BALL.vertices[:, 0] < 0.0
+    image = drawn_objects(frame_of(), ball_object((0, 0, 0.5), vertex_seen=seen))
+    assert tint_of(image, 240, 300) == "g"
+    assert tint_of(image, 240, 345) == "b"
+    all_seen = drawn_objects(frame_of(), ball_object((0, 0, 0.5)))
+    assert tint_of(all_seen, 240, 345) == "g"
+
+
+@pytest.mark.parametrize(("object_m", "leading"), [(0.45, "g"), (0.55, "b")])
+def test_a_hand_before_an_object_hides_it_and_one_behind_does_not(
+    object_m: float, leading: str
+) -> None:
+    frame = frame_of()
+    hand = replace(ball_hand((0, 0, 0.5)), joints_m=np.full((21, 3), 9.0, np.float32))
+    scene = replace(reconstruction_of(hand), objects=(ball_object((0, 0, object_m)),))
+    assert tint_of(draw_overlay(frame, scene, TOPOLOGIES), 240, 320) == leading
+
+
+def test_a_contact_is_a_dot_of_its_fingers_colour_in_a_ring_with_a_line_along_the_normal() -> None:
+    frame = frame_of()
+    at_m, normal = np.float32([0.02, 0.0, 0.5]), np.float32([1.0, 0.0, 0.0])
+    contact = HandContact(0, HandPart.MIDDLE, at_m, normal, 0.0)
+    ball = ball_object((0, 0, 0.5))
+    image = drawn_objects(frame, replace(ball, contacts=(contact,)))
+    difference = changed(drawn_objects(frame, ball), image)
+    column = 320 + round(600 * 0.02 / 0.5)
+    assert tuple(image[240, column]) == part_color(HandPart.MIDDLE)
+    assert tuple(image[240, column + 5]) == CONTACT_COLOR
+    assert tuple(image[240, column + 15]) == CONTACT_COLOR
+    rows, columns = np.nonzero(difference)
+    assert (np.abs(rows - 240).max(), columns.min()) <= (8, column)
+
+
+def test_a_contact_behind_the_camera_is_not_drawn() -> None:
+    away = HandContact(0, HandPart.PALM, np.float32([0, 0, -0.5]), np.float32([0, 0, 1]), 0.0)
+    frame, ball = frame_of(), ball_object((0, 0, 0.5))
+    without, with_it = (drawn_objects(frame, replace(ball, contacts=one)) for one in ((), (away,)))
+    np.testing.assert_array_equal(with_it, without)
+
+
+def test_the_label_below_an_object_tells_its_state() -> None:
+    frame, ball = frame_of(), ball_object((0, 0, 0.5))
+    held, put_down = (
+        drawn_objects(frame, replace(ball, state=state))
+        for state in (GraspState.HELD, GraspState.PUT_DOWN)
+    )
+    difference = changed(held, put_down)
+    assert difference[290:320].any()  # below the ball, whose lower end is at row 288
+    assert not difference[:288].any()
 
 
 def test_a_hand_of_unknown_topology_is_refused_by_name() -> None:

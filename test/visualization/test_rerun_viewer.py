@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from hand_object_recon.core.hands import (
     HandTopology,
 )
 from hand_object_recon.core.keypoints import BONES
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.core.objects import HandContact, HandPart, ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.visualization import rerun_viewer
-from hand_object_recon.visualization.palette import SIDE_COLORS
+from hand_object_recon.visualization.palette import COMPLETED_COLOR, SIDE_COLORS
 from hand_object_recon.visualization.rerun_viewer import RerunViewer, require_viewer
 
 START_NS = 1_700_000_000_123_456_789
@@ -38,6 +39,7 @@ TOPOLOGIES = (HandTopology("ball", len(BALL.vertices), FACES),)
 DETECTION = HandDetection(HandSide.RIGHT, 0.75, BoundingBox(10.0, 5.0, 30.0, 45.0))
 HAND = "/hand_3_right"
 DETECTED = "/camera/detections/track_3"
+TOWARDS_CAMERA = np.float32([0, 0, -1])
 
 
 @pytest.fixture
@@ -77,14 +79,33 @@ def held_object() -> ObjectEstimate:
     pose = np.eye(4)
     pose[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     pose[:3, 3] = (0.1, 0.2, 0.7)
-    return ObjectEstimate(4, 0.5, pose, BALL.vertices.astype(np.float32), FACES, held_by=3)
+    return ObjectEstimate(
+        4,
+        0.5,
+        pose,
+        BALL.vertices.astype(np.float32),
+        FACES,
+        held_by=3,
+        name="ball",
+        vertex_seen=BALL.vertices[:, 2] < 0,
+        vertex_colors=np.tile(np.uint8([10, 200, 30]), (len(BALL.vertices), 1)),
+        contacts=(
+            HandContact(3, HandPart.THUMB, np.float32([0.1, 0.2, 0.66]), TOWARDS_CAMERA, 0.001),
+            HandContact(3, HandPart.INDEX, np.float32([0.1, 0.2, 0.74]), -TOWARDS_CAMERA, 0.0),
+        ),
+    )
 
 
 @pytest.fixture
 def kept(rerun: Any, tmp_path: Path) -> Path:
-    """Three frames: a hand with an object, the hand alone, nothing."""
+    """Four frames: a hand with an object, the hand alone, nothing, the object untouched."""
     file = tmp_path / "new" / "kept.rrd"
-    contents: list[Any] = [((hand_at(0),), (held_object(),)), ((hand_at(1),), ()), ((), ())]
+    contents: list[Any] = [
+        ((hand_at(0),), (held_object(),)),
+        ((hand_at(1),), ()),
+        ((), ()),
+        ((), (replace(held_object(), contacts=()),)),
+    ]
     with RerunViewer(TOPOLOGIES, file=file) as viewer:
         for number, (hands, objects) in enumerate(contents):
             frame = frame_of(number)
@@ -127,8 +148,8 @@ def array_of(row: dict[str, Any], component: str) -> NDArray[Any]:
 
 def test_every_frame_is_on_the_timelines_of_stamps_and_numbers(kept: Path) -> None:
     images = rows_of(kept, "/camera/image")
-    assert [row["frame"] for row in images] == [0, 1, 2]
-    assert [row["stamp"] for row in images] == [START_NS + n * FRAME_NS for n in range(3)]
+    assert [row["frame"] for row in images] == [0, 1, 2, 3]
+    assert [row["stamp"] for row in images] == [START_NS + n * FRAME_NS for n in range(4)]
 
 
 def test_a_hand_is_where_it_is_with_its_faces_and_normals(kept: Path) -> None:
@@ -159,12 +180,50 @@ def test_an_object_is_moved_to_the_camera_frame(kept: Path) -> None:
     np.testing.assert_allclose(array_of(row, "Mesh3D:vertex_positions"), expected, atol=1e-6)
 
 
+def test_an_object_has_its_own_colours_and_another_where_it_was_not_seen(kept: Path) -> None:
+    row = rows_of(kept, "/object_4/mesh")[0]
+    colors = np.array([value.to_bytes(4, "big")[:3] for value in row["Mesh3D:vertex_colors"]])
+    rgb = np.frombuffer(b"".join(colors), np.uint8).reshape(-1, 3)
+    seen = held_object().vertex_seen
+    assert seen is not None
+    assert {tuple(one) for one in rgb[seen].tolist()} == {(10, 200, 30)}
+    assert {tuple(one) for one in rgb[~seen].tolist()} == {COMPLETED_COLOR}
+    assert "Mesh3D:albedo_factor" not in row
+
+
+def test_contacts_are_dots_and_arrows_until_there_are_none(kept: Path) -> None:
+    contacts = held_object().contacts
+    dots, *_, none = rows_of(kept, "/object_4/contacts")
+    points = [contact.point_m for contact in contacts]
+    np.testing.assert_array_equal(array_of(dots, "Points3D:positions"), points)
+    assert dots["Points3D:labels"] == ["thumb", "index"]
+    assert none["frame"] == 3
+    assert "Points3D:positions" not in none
+    arrows = rows_of(kept, "/object_4/contact_normals")[0]
+    np.testing.assert_array_equal(array_of(arrows, "Arrows3D:origins"), points)
+    vectors = array_of(arrows, "Arrows3D:vectors")
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit, [contact.normal for contact in contacts], atol=1e-6)
+
+
+def test_the_label_in_an_object_tells_its_name_and_state(kept: Path) -> None:
+    row = rows_of(kept, "/object_4/label")[0]
+    assert row["Points3D:labels"] == ["ball #4 held"]
+    np.testing.assert_allclose(array_of(row, "Points3D:positions"), [[0.1, 0.2, 0.7]], atol=1e-6)
+
+
+def test_an_object_that_vanished_is_cleared_and_may_come_back(kept: Path) -> None:
+    rows = rows_of(kept, "/object_4/mesh")
+    assert [row["frame"] for row in rows if "Mesh3D:vertex_positions" in row] == [0, 3]
+    cleared = [row for row in rows_of(kept, "/object_4") if "Clear:is_recursive" in row]
+    assert [(row["frame"], row["Clear:is_recursive"]) for row in cleared] == [(1, [True])]
+
+
 @pytest.mark.parametrize(
     ("entity", "component", "frames"),
     [
         (f"{HAND}/mesh", "Mesh3D:vertex_positions", [0, 1]),
         (f"{HAND}/joints", "Points3D:positions", [0, 1]),
-        ("/object_4/mesh", "Mesh3D:vertex_positions", [0]),
         (DETECTED, "Boxes2D:centers", [0, 1]),
     ],
 )
@@ -217,9 +276,9 @@ def test_stage_times_are_numbers_over_time_and_their_sum_is_the_total(kept: Path
     def times(stage: str) -> list[float]:
         return [row["Scalars:scalars"][0] for row in rows_of(kept, f"/latency/{stage}")]
 
-    assert times("detect") == [4.0, 5.0, 6.0]
-    assert times("fit") == [9.5, 9.5, 9.5]
-    assert times("total") == [13.5, 14.5, 15.5]
+    assert times("detect") == [4.0, 5.0, 6.0, 7.0]
+    assert times("fit") == [9.5, 9.5, 9.5, 9.5]
+    assert times("total") == [13.5, 14.5, 15.5, 16.5]
 
 
 def test_the_file_says_how_to_look_at_it(kept: Path) -> None:

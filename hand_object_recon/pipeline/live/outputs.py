@@ -12,7 +12,8 @@ from hand_object_recon.core.hands import HandTopology
 from hand_object_recon.messages.detections import detections_message
 from hand_object_recon.messages.headers import header_message
 from hand_object_recon.messages.images import camera_info_message
-from hand_object_recon.messages.markers import MarkerKey, serialized_markers
+from hand_object_recon.messages.marker_array import MarkerKey
+from hand_object_recon.messages.markers import serialized_markers
 from hand_object_recon.messages.meshes import serialized_mesh
 from hand_object_recon.messages.point_clouds import point_cloud_message
 from hand_object_recon.messages.reconstruction import reconstruction_message, topology_message
