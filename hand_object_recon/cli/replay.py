@@ -126,18 +126,21 @@ def _print_summary(summary: dict[str, Any], out: Path) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(_latency_table(summary["latency_ms"]))
+    console.print(_latency_table(summary["latency_ms"], summary["cpu_ms"]))
     for line in _summary_lines(summary):
         console.print(line, markup=False, highlight=False)
     console.print(f"Written to {out}", markup=False, highlight=False)
 
 
-def _latency_table(latency_ms: dict[str, dict[str, float]]) -> Any:
+def _latency_table(
+    latency_ms: dict[str, dict[str, float]], cpu_ms: dict[str, dict[str, float]]
+) -> Any:
     from rich.table import Table
 
-    table = Table("stage", "p50 ms", "p95 ms", "p99 ms", title="Latency")
+    table = Table("stage", "p50 ms", "p95 ms", "p99 ms", "CPU p50 ms", title="Latency")
     for stage, values in latency_ms.items():
-        table.add_row(stage, *(f"{values[name]:.1f}" for name in ("p50", "p95", "p99")))
+        times = [*(values[name] for name in ("p50", "p95", "p99")), cpu_ms[stage]["p50"]]
+        table.add_row(stage, *(f"{milliseconds:.1f}" for milliseconds in times))
     return table
 
 
@@ -147,7 +150,8 @@ def _summary_lines(summary: dict[str, Any]) -> list[str]:
     lines += [
         f"{summary['frames_with_hand']} of {summary['frames']} frames with a hand, "
         f"{summary['bad_frames']} bad, {summary['unpaired']} without a partner, "
-        f"{summary['throughput_hz']} frames/s end to end"
+        f"{summary['throughput_hz']} frames/s end to end",
+        _cpu_line(summary["cpu_ms_per_frame"]),
     ]
     lines += [
         f"bad frames: {count} x {text}" for text, count in summary["bad_frame_reasons"].items()
@@ -156,6 +160,11 @@ def _summary_lines(summary: dict[str, Any]) -> list[str]:
     if summary["accuracy"] is not None:
         lines.append(_accuracy_line(summary["accuracy"]))
     return lines
+
+
+def _cpu_line(cpu_ms: dict[str, float | None]) -> str:
+    parts = [f"{milliseconds} ms {doing}" for doing, milliseconds in cpu_ms.items()]
+    return f"processor time a frame, all threads: {', '.join(parts)}"
 
 
 def _accuracy_line(accuracy: dict[str, Any]) -> str:

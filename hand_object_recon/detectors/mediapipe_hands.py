@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from hand_object_recon.detectors.box_follower import BoxFollower
 
 _BOX_MARGIN: Final = 0.1
 _SAME_HAND_SHARE: Final = 0.25  # of the hand's size between the keypoints of two detections
+_SEARCH_FRAMES: Final = 2  # after which a search for another hand is waited for
 
 
 class MediapipeHandsDetector(Detector):
@@ -43,7 +45,7 @@ class MediapipeHandsDetector(Detector):
         self._open()
 
     def detect(self, frame: RgbdFrame) -> list[HandDetection]:
-        found = without_repeats(self._landmarks(frame.rgb))
+        found = self._found(frame.rgb)
         completed = self._follower.complete(frame, found)
         self._last_count = len(completed)  # a hand that is followed is still to be found again
         return completed
@@ -59,24 +61,51 @@ class MediapipeHandsDetector(Detector):
         self._follower.reset()
 
     def close(self) -> None:
+        self._search_thread.shutdown()
         self._one_hand.close()
         self._all_hands.close()
 
     def _open(self) -> None:
         """Two graphs, because one that has found fewer hands than it may looks for another palm
-        in every frame, which takes longer than following the hand it has."""
+        in every frame, which takes longer than following the hand it has.
+
+        While one hand is followed, the other graph searches beside it now and then, in a thread
+        of its own.
+        """
         self._all_hands = self._new_graph(self.config.tracker.max_hands)
         self._one_hand = self._new_graph(1)
+        self._search_thread = ThreadPoolExecutor(1, "hand-search")
+        self._search: Future[list[HandDetection]] | None = None
         self._last_count = 0
         self._frames_since_search = 0
 
-    def _graph_for_next_frame(self) -> Any:
-        is_search_due = self._frames_since_search >= self._settings.search_interval_frames - 1
-        if self._last_count != 1 or is_search_due:
-            self._frames_since_search = 0
-            return self._all_hands
+    def _found(self, rgb: NDArray[np.uint8]) -> list[HandDetection]:
+        """Every hand of the image, each once, the most certain first."""
         self._frames_since_search += 1
-        return self._one_hand
+        searches_always = self._settings.search_interval_frames == 1
+        if self._last_count != 1 or searches_always or self._another_was_found():
+            self._end_search()
+            self._frames_since_search = 0
+            return self._hands(self._all_hands, rgb)
+        found = self._hands(self._one_hand, rgb)
+        if self._frames_since_search >= self._settings.search_interval_frames:
+            self._frames_since_search = 0
+            self._search = self._search_thread.submit(self._hands, self._all_hands, rgb)
+        return found
+
+    def _another_was_found(self) -> bool:
+        """Whether the search has found a hand more than is followed.
+
+        It is looked at in a certain frame and not when it is done, so that what is found does
+        not depend on how fast the machine is.
+        """
+        if self._search is None or self._frames_since_search < _SEARCH_FRAMES:
+            return False
+        return len(self._end_search()) > 1
+
+    def _end_search(self) -> list[HandDetection]:
+        search, self._search = self._search, None
+        return search.result() if search is not None else []
 
     def _new_graph(self, max_hands: int) -> Any:
         # MediaPipe reports on stderr with every start; only its errors matter to a user.
@@ -97,8 +126,8 @@ class MediapipeHandsDetector(Detector):
             min_tracking_confidence=self._settings.min_tracking_confidence,
         )
 
-    def _landmarks(self, rgb: NDArray[np.uint8]) -> list[HandDetection]:
-        result = self._graph_for_next_frame().process(np.ascontiguousarray(rgb))
+    def _hands(self, graph: Any, rgb: NDArray[np.uint8]) -> list[HandDetection]:
+        result = graph.process(np.ascontiguousarray(rgb))
         if not result.multi_hand_landmarks:
             return []
         size = np.array([rgb.shape[1], rgb.shape[0]], dtype=np.float32)
@@ -108,10 +137,12 @@ class MediapipeHandsDetector(Detector):
             result.multi_handedness,
             strict=True,
         )
-        return [
-            self._detection(image.landmark, world.landmark, handedness.classification[0], size)
-            for image, world, handedness in hands
-        ]
+        return without_repeats(
+            [
+                self._detection(image.landmark, world.landmark, handedness.classification[0], size)
+                for image, world, handedness in hands
+            ]
+        )
 
     def _detection(
         self, image: Any, world: Any, handedness: Any, size: NDArray[np.float32]

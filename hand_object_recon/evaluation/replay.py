@@ -1,14 +1,15 @@
 """Replays a recording through the pipeline and writes everything a user looks at afterwards.
 
-A thread reads and decodes ahead, this one runs the pipeline, and a process of its own writes the
-result recording and the overlay video. Frames keep their order, and a recording gives the same
-result each time because nothing depends on who gets its turn when.
+One thread reads and decodes ahead, another finds the hands in what was read, this one does the
+rest of the pipeline, and a process of its own writes the result recording and the overlay video.
+Frames keep their order, and a recording gives the same result each time because nothing depends
+on who gets its turn when.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,10 +31,15 @@ from hand_object_recon.evaluation.replay_folder import (
     ReplayFolder,
     require_right_start,
 )
-from hand_object_recon.evaluation.replay_summary import ReplayTally, write_summary
+from hand_object_recon.evaluation.replay_summary import (
+    READ_STAGE,
+    ReplayTally,
+    write_summary,
+)
 from hand_object_recon.evaluation.result_sink import RESULT_FOLDER, ResultSink, SinkOptions
 from hand_object_recon.pipeline.build import build_pipeline
-from hand_object_recon.pipeline.pipeline import FrameResult, Pipeline
+from hand_object_recon.pipeline.pipeline import DetectedFrame, FrameResult, Pipeline
+from hand_object_recon.pipeline.stage_clock import StageClock
 from hand_object_recon.recordings.frame_selection import FrameSelection
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 from hand_object_recon.recordings.result_reader import read_reconstructions
@@ -184,11 +190,13 @@ def _run(
             pipeline.warm_up()
             topologies = pipeline.topologies()
             sink.open(topologies)
-            start_s = time.perf_counter()
+            start_s, cpu_start_s = time.perf_counter(), time.process_time()
             _reconstruct(source.frames(positions), pipeline, sink, tally, events)
+            tally.cpu_s = time.process_time() - cpu_start_s
         finally:
             pipeline.close()
     tally.wall_s = time.perf_counter() - start_s
+    tally.writing_cpu_s = sink.cpu_s
     return topologies
 
 
@@ -199,33 +207,53 @@ def _reconstruct(
     tally: ReplayTally,
     events: ReplayEvents,
 ) -> None:
-    with LookAhead(_timed(wanted), _FRAMES_AHEAD) as frames:
-        for frame, read_ms in frames:
-            result = _reconstructed(frame, pipeline, tally)
-            if isinstance(frame, RgbdFrame) and result is not None:
-                tally.add(result, read_ms)
-                sink.put(frame, result)
+    with (
+        LookAhead(_read(wanted), _FRAMES_AHEAD) as frames,
+        LookAhead(_detected(frames, pipeline), _FRAMES_AHEAD) as detected_frames,
+    ):
+        for detected, reading in detected_frames:
+            result = _reconstructed(detected, pipeline, tally)
+            if isinstance(detected, DetectedFrame) and result is not None:
+                tally.add(result, reading)
+                sink.put(detected.frame, result)
             events.frame_done()
 
 
-def _timed(
+def _read(
     frames: Iterator[RgbdFrame | BadFrame],
-) -> Iterator[tuple[RgbdFrame | BadFrame, float]]:
-    """Each frame with the milliseconds it took to read."""
-    start_s = time.perf_counter()
-    for frame in frames:
-        yield frame, 1e3 * (time.perf_counter() - start_s)
-        start_s = time.perf_counter()
+) -> Iterator[tuple[RgbdFrame | BadFrame, StageClock]]:
+    """Each frame with the time it took to read."""
+    while True:
+        clock = StageClock()
+        with clock.stage(READ_STAGE):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame, clock
+
+
+def _detected(
+    frames: Iterable[tuple[RgbdFrame | BadFrame, StageClock]], pipeline: Pipeline
+) -> Iterator[tuple[DetectedFrame | BadFrame, StageClock]]:
+    """Each frame with the hands in it; one that fails is a bad frame like those read as such."""
+    for frame, reading in frames:
+        if isinstance(frame, BadFrame):
+            yield frame, reading
+            continue
+        try:
+            yield pipeline.detect(frame), reading
+        except FrameError as error:
+            yield BadFrame(frame.stamp_ns, str(error)), reading
 
 
 def _reconstructed(
-    frame: RgbdFrame | BadFrame, pipeline: Pipeline, tally: ReplayTally
+    detected: DetectedFrame | BadFrame, pipeline: Pipeline, tally: ReplayTally
 ) -> FrameResult | None:
-    if isinstance(frame, BadFrame):
-        tally.add_bad_frame(frame.reason)
+    if isinstance(detected, BadFrame):
+        tally.add_bad_frame(detected.reason)
         return None
     try:
-        return pipeline.process(frame)
+        return pipeline.reconstruct(detected)
     except FrameError as error:
         tally.add_bad_frame(str(error))
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.evaluation.hand_accuracy import HandAccuracy
 from hand_object_recon.evaluation.machine import machine_description, version_table
 from hand_object_recon.pipeline.pipeline import FrameResult
+from hand_object_recon.pipeline.stage_clock import StageClock
 from hand_object_recon.recordings.result_parts import ResultPart
 
 _PERCENTILES: Final = (50, 95, 99)
@@ -28,6 +30,10 @@ class ReplayTally:
 
     Times and notes are those of this run; frames and bad frames include the ones of earlier runs
     that it continues.
+
+    cpu_s, writing_cpu_s
+        Processor time of this process with all its threads while it reconstructed, and of the
+        one that writes the results.
     """
 
     frames: int
@@ -38,23 +44,25 @@ class ReplayTally:
     frames_with_hand: int = 0
     selection: dict[str, Any] = field(default_factory=dict)
     wall_s: float = 0.0
+    cpu_s: float = 0.0
+    writing_cpu_s: float = 0.0
     method: str = ""
     first_problem: str = "it holds no frame"
     warnings: tuple[str, ...] = ()
     bad_frames: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    stage_ms: dict[str, list[float]] = field(default_factory=dict)
+    stage_ms: dict[str, array[float]] = field(default_factory=dict)
+    stage_cpu_ms: dict[str, array[float]] = field(default_factory=dict)
 
-    def add(self, result: FrameResult, read_ms: float) -> None:
+    def add(self, result: FrameResult, reading: StageClock) -> None:
         """Count a reconstructed frame."""
         reconstruction = result.reconstruction
         self.frames_done += 1
         self.frames_with_hand += bool(reconstruction.hands)
         self.method = reconstruction.method
         self.notes.update(result.notes)
-        stages = {READ_STAGE: read_ms, **reconstruction.stage_ms}
-        for name, milliseconds in {**stages, "total": sum(stages.values())}.items():
-            self.stage_ms.setdefault(name, []).append(milliseconds)
+        _append(self.stage_ms, {**reading.stage_ms, **reconstruction.stage_ms})
+        _append(self.stage_cpu_ms, {**reading.stage_cpu_ms, **result.stage_cpu_ms})
 
     def add_earlier(self, parts: Sequence[ResultPart], frames: int) -> None:
         """Count what earlier runs left of the first ``frames`` frames."""
@@ -91,7 +99,15 @@ class ReplayTally:
             "method": self.method,
             "throughput_hz": round(self.frames_done / self.wall_s, 2) if self.wall_s else None,
             "latency_ms": {name: _percentiles(times) for name, times in self.stage_ms.items()},
+            "cpu_ms": {name: _percentiles(times) for name, times in self.stage_cpu_ms.items()},
+            "cpu_ms_per_frame": {
+                "reconstructing": self._milliseconds_per_frame(self.cpu_s),
+                "writing": self._milliseconds_per_frame(self.writing_cpu_s),
+            },
         }
+
+    def _milliseconds_per_frame(self, seconds: float) -> float | None:
+        return round(1e3 * seconds / self.frames_done, 2) if self.frames_done else None
 
 
 def write_summary(
@@ -109,6 +125,11 @@ def write_summary(
     return summary
 
 
+def _append(times: dict[str, array[float]], stages: Mapping[str, float]) -> None:
+    for name, milliseconds in {**stages, "total": sum(stages.values())}.items():
+        times.setdefault(name, array("d")).append(milliseconds)
+
+
 def _rounded(value: Any) -> Any:
     """The same with micrometres cut off: they are noise, and the file is to be read."""
     if isinstance(value, float):
@@ -120,7 +141,7 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _percentiles(milliseconds: list[float]) -> dict[str, float]:
+def _percentiles(milliseconds: array[float]) -> dict[str, float]:
     values = np.percentile(milliseconds, _PERCENTILES)
     return {
         f"p{percent}": round(float(value), 2)

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -91,6 +92,9 @@ class ResultSink:
 
     Leaving the context writes what is waiting and closes the files, also when an exception
     passes through, so that what was done before it is on disk.
+
+    cpu_s
+        Processor time that the process took for the frames; known when the context is left.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class ResultSink:
     ) -> None:
         self._out = out
         self._options = options or SinkOptions()
+        self.cpu_s = 0.0
         self._queue: queue.Queue[_Opening | _Item | None] = queue.Queue(_WRITE_BEHIND)
         self._is_broken = threading.Event()
         self._process = subprocess.Popen(
@@ -123,6 +128,8 @@ class ResultSink:
                 f"results could not be written to {self._out}: "
                 f"{message or f'the writing process ended with status {status}'}"
             ) from None
+        if not status:
+            self.cpu_s = float(message)
 
     def open(self, topologies: Sequence[HandTopology]) -> None:
         """Have the files opened; to be called once, before the first frame."""
@@ -167,15 +174,18 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def main() -> None:
-    """Read items from standard input and write them; one line on standard output if that fails."""
+    """Read items from standard input and write them.
+
+    The one line on standard output is the processor time it took, or why it failed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the replay stops, and then closes our input
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     report = _take_standard_output()
     try:
         opening = _received(sys.stdin.buffer)
-        if opening is not None:
-            _write_all(opening, sys.stdin.buffer)
+        cpu_s = _write_all(opening, sys.stdin.buffer) if opening is not None else 0.0
+        print(cpu_s, file=report, flush=True)
     except (HandObjectReconError, OSError) as error:
         print(error, file=report, flush=True)
         raise SystemExit(1) from None
@@ -192,7 +202,8 @@ def _take_standard_output() -> IO[str]:
     return report
 
 
-def _write_all(opening: _Opening, stream: IO[bytes]) -> None:
+def _write_all(opening: _Opening, stream: IO[bytes]) -> float:
+    """Write the items that come; return the seconds of processor time it took."""
     from hand_object_recon.recordings.result_writer import ReconstructionWriter
     from hand_object_recon.visualization.overlay import draw_overlay
     from hand_object_recon.visualization.rerun_viewer import RerunViewer
@@ -200,6 +211,7 @@ def _write_all(opening: _Opening, stream: IO[bytes]) -> None:
 
     options, topologies = opening.options, opening.topologies
     meshes = {topology.name: topology for topology in topologies}
+    start_s = time.process_time()
     with ExitStack() as stack:
         folder = opening.out / RESULT_FOLDER
         writer = ReconstructionWriter(folder, topologies, options.recorded_input)
@@ -218,6 +230,7 @@ def _write_all(opening: _Opening, stream: IO[bytes]) -> None:
             video.write(image, frame.stamp_ns)
             if viewer is not None:
                 viewer.show(frame, item.reconstruction, item.detections)
+    return time.process_time() - start_s
 
 
 def _frame_of(item: _Item) -> RgbdFrame:

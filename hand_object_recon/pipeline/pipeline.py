@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import PluginError
-from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology, TrackedHand
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.core.reconstruction import Reconstruction
@@ -25,17 +25,40 @@ from hand_object_recon.reconstructors.base import Reconstructor
 
 
 @dataclass(frozen=True, eq=False)
+class DetectedFrame:
+    """A frame with the hands found in it, the surest first, and the clock of its stages so far."""
+
+    frame: RgbdFrame
+    detections: tuple[HandDetection, ...]
+    clock: StageClock
+
+
+@dataclass(frozen=True, eq=False)
 class FrameResult:
-    """The reconstruction of a frame, the tracked detections it came from, and what a user
-    should hear about it."""
+    """What became of a frame.
+
+    tracked
+        The detections that the reconstruction came from.
+    notes
+        What a user should hear about the frame.
+    stage_cpu_ms
+        Processor time by stage, as :class:`StageClock` measures it.
+    """
 
     reconstruction: Reconstruction
     tracked: tuple[TrackedHand, ...]
     notes: tuple[str, ...] = ()
+    stage_cpu_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Pipeline:
-    """Runs the stages on one frame after another of one camera."""
+    """Runs the stages on one frame after another of one camera.
+
+    ``process`` is ``detect`` and then ``reconstruct``. Detection looks at nothing that the later
+    stages leave behind, so one thread may detect a frame while another reconstructs the one
+    before it: each on one frame after another in their order, and neither while anything else
+    is called. The results are the same.
+    """
 
     def __init__(
         self,
@@ -80,11 +103,20 @@ class Pipeline:
 
     def process(self, frame: RgbdFrame) -> FrameResult:
         """Reconstruct one frame; frames are to come in the order they were taken."""
+        return self.reconstruct(self.detect(frame))
+
+    def detect(self, frame: RgbdFrame) -> DetectedFrame:
+        """Find the hands of a frame."""
         clock = StageClock()
         with clock.stage("detect"):
             detections = self._detector.detect(frame)
+        return DetectedFrame(frame, tuple(detections), clock)
+
+    def reconstruct(self, detected: DetectedFrame) -> FrameResult:
+        """Reconstruct the hands that were found, and what they hold."""
+        frame, clock = detected.frame, detected.clock
         with clock.stage("track"):
-            tracked = self._tracker.update(frame, detections)
+            tracked = self._tracker.update(frame, detected.detections)
             self._forget_ended()
         with clock.stage("reconstruct"):
             self._reconstructor.expect_objects(self._last_objects)
@@ -106,7 +138,8 @@ class Pipeline:
             objects=objects,
             stage_ms=clock.stage_ms,
         )
-        return FrameResult(reconstruction, tuple(tracked), _notes(frame, tracked, hands))
+        notes = _notes(frame, tracked, hands)
+        return FrameResult(reconstruction, tuple(tracked), notes, clock.stage_cpu_ms)
 
     def change_settings(self, config: PipelineConfig) -> None:
         """Use a configuration that differs in run-time settings only, from the next frame on."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
@@ -20,7 +22,8 @@ WIDTH, HEIGHT = 200, 100
 
 
 class StandIn:
-    """Answers each image with the next of ``answers``: (21, 3) image points, label, score."""
+    """Answers the image of each number with that of ``answers``: (21, 3) image points, label,
+    score. ``seen`` are the numbers of the images it was given."""
 
     answers: ClassVar[list[list[tuple[Any, str, float]]]] = []
     made: ClassVar[list[StandIn]] = []
@@ -28,12 +31,13 @@ class StandIn:
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
         self.is_closed = False
-        self.images = 0
+        self.seen: list[int] = []
         StandIn.made.append(self)
 
     def process(self, rgb: Any) -> Any:
-        self.images += 1
-        hands = StandIn.answers.pop(0)[: self.settings["max_num_hands"]]
+        number = int(rgb[0, 0, 0])
+        self.seen.append(number)
+        hands = StandIn.answers[number][: self.settings["max_num_hands"]]
         return SimpleNamespace(
             multi_hand_landmarks=[_landmarks(points) for points, _, _ in hands] or None,
             multi_hand_world_landmarks=[_landmarks(points * 0.1) for points, _, _ in hands] or None,
@@ -62,10 +66,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     return StandIn
 
 
-def a_frame(depth_m: float = 0.5) -> RgbdFrame:
+def a_frame(number: int = 0) -> RgbdFrame:
     camera = CameraIntrinsics(WIDTH, HEIGHT, 100.0, 100.0, 99.5, 49.5)
-    depth = np.full((HEIGHT, WIDTH), depth_m, np.float32)
-    return RgbdFrame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), depth, camera, 0, "camera")
+    depth = np.full((HEIGHT, WIDTH), 0.5, np.float32)
+    return RgbdFrame(np.full((HEIGHT, WIDTH, 3), number, np.uint8), depth, camera, 0, "camera")
 
 
 def points_around(x: float, y: float) -> Any:
@@ -141,7 +145,7 @@ def test_a_missed_hand_is_followed_for_as_many_frames_as_configured(
 ) -> None:
     stand_in.answers += [[(points_around(0.5, 0.5), "Left", 0.9)], [], [], [], []]
     detector = MediapipeHandsDetector(configured(mediapipe_hands={"follow_frames": 2}))
-    found = [detector.detect(a_frame()) for _ in range(5)]
+    found = [detector.detect(a_frame(number)) for number in range(5)]
     followed = [[one.is_followed for one in frame] for frame in found]
     assert followed == [[False], [True], [True], [], []]
 
@@ -155,9 +159,9 @@ def test_a_reset_starts_new_graphs_closes_the_old_ones_and_forgets_missed_hands(
     detector.detect(a_frame())
     detector.reset()
     new = [graph for graph in stand_in.made if graph not in old]
-    assert detector.detect(a_frame()) == []
+    assert detector.detect(a_frame(1)) == []
     assert len(new) == len(old)
-    assert all(graph.is_closed and graph.images <= 1 for graph in old)
+    assert all(graph.is_closed and len(graph.seen) <= 1 for graph in old)
     assert not any(graph.is_closed for graph in new)
     detector.close()
     assert all(graph.is_closed for graph in new)
@@ -211,24 +215,37 @@ def test_another_hand_is_searched_when_due_and_whenever_one_is_missed(
         configured(mediapipe_hands={"search_interval_frames": interval})
     )
     [search] = [graph for graph in stand_in.made if graph.settings["max_num_hands"] == 2]
-    searched = ""
-    for _ in range(len(answers)):
-        before = search.images
-        detector.detect(a_frame())
-        searched += "x" if search.images > before else "."
+    for number in range(len(answers)):
+        detector.detect(a_frame(number))
+    detector.close()
+    searched = "".join("x" if number in search.seen else "." for number in range(len(answers)))
     assert searched == is_searched
 
 
-def test_a_hand_that_joins_another_is_found_within_the_interval(stand_in: type[StandIn]) -> None:
-    interval = 4
-    detector = MediapipeHandsDetector(
-        configured(mediapipe_hands={"search_interval_frames": interval})
-    )
-    stand_in.answers += [[RIGHT_HAND]] * 2
-    for _ in range(2):
-        detector.detect(a_frame())
-    counts = []
-    for _ in range(interval):
-        stand_in.answers[:] = [[RIGHT_HAND, LEFT_HAND]]
-        counts.append(len(detector.detect(a_frame())))
-    assert counts[-1] == 2
+@pytest.mark.parametrize("joins_at", range(2, 8))
+def test_a_hand_that_joins_another_is_found_two_frames_after_the_next_search(
+    stand_in: type[StandIn], joins_at: int
+) -> None:
+    """It is searched beside frames 4, 8, 12 and so on; what was found is looked at two later."""
+    stand_in.answers += [[RIGHT_HAND]] * joins_at + [[RIGHT_HAND, LEFT_HAND]] * 8
+    detector = MediapipeHandsDetector(configured(mediapipe_hands={"search_interval_frames": 4}))
+    counts = [len(detector.detect(a_frame(number))) for number in range(joins_at + 8)]
+    found_at = 6 if joins_at <= 4 else 10
+    assert counts == [1] * found_at + [2] * (joins_at + 8 - found_at)
+
+
+def test_a_search_that_takes_long_is_waited_for(
+    stand_in: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = stand_in.process
+
+    def slow_search(graph: StandIn, rgb: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)
+        return plain(graph, rgb)
+
+    monkeypatch.setattr(stand_in, "process", slow_search)
+    stand_in.answers += [[RIGHT_HAND]] * 3 + [[RIGHT_HAND, LEFT_HAND]] * 5
+    detector = MediapipeHandsDetector(configured(mediapipe_hands={"search_interval_frames": 4}))
+    counts = [len(detector.detect(a_frame(number))) for number in range(8)]
+    assert counts == [1] * 6 + [2] * 2

@@ -106,6 +106,29 @@ def test_two_hands_in_one_image_are_two_detections(
     assert found[0].score >= found[1].score
 
 
+def test_beside_a_hand_that_is_followed_another_is_found_in_the_same_frame_each_time(
+    scene: list[SyntheticFrame],
+) -> None:
+    image = scene[0].frame.rgb
+    one = np.concatenate([image, np.zeros_like(image)], axis=1)
+    two = np.concatenate([image, image[:, ::-1]], axis=1)
+    settings: dict[str, Any] = {"mediapipe_hands": {"search_interval_frames": 4}}
+    detector = MediapipeHandsDetector(PipelineConfig.model_validate(settings))
+    try:
+        counts = [hand_counts(detector, [one] * 6 + [two] * 8) for _ in range(2)]
+    finally:
+        detector.close()
+    assert counts[0] == counts[1]
+    assert counts[0][:6] == [1] * 6
+    assert 2 in counts[0][6:13]
+    assert counts[0][-1] == 2
+
+
+def hand_counts(detector: MediapipeHandsDetector, images: list[NDArray[np.uint8]]) -> list[int]:
+    detector.reset()
+    return [len(detector.detect(frame_of(image))) for image in images]
+
+
 def test_a_mirror_image_of_a_right_hand_is_a_left_one(
     detector: MediapipeHandsDetector, scene: list[SyntheticFrame]
 ) -> None:

@@ -20,7 +20,10 @@ from rosbags.typesys import Stores, get_typestore
 
 from hand_object_recon.cli.main import FAILURE, main
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.evaluation.hand_truth import load_hand_truth
+from hand_object_recon.pipeline.build import build_pipeline
+from hand_object_recon.recordings.reader import RgbdRecording
 from hand_object_recon.recordings.result_reader import read_reconstructions
 from hand_object_recon.recordings.rgbd_writer import RgbdRecordingWriter
 from hand_object_recon.synthesis.demo_recording import write_demo_recording
@@ -134,8 +137,14 @@ def test_a_rendered_recording_gives_results_video_and_scores(
     assert list(summary["latency_ms"]) == [
         *("read", "detect", "track", "reconstruct", "place", "smooth", "object", "refine", "total"),
     ]
-    for times in summary["latency_ms"].values():
+    assert list(summary["cpu_ms"]) == list(summary["latency_ms"])
+    for times in (*summary["latency_ms"].values(), *summary["cpu_ms"].values()):
         assert 0 <= times["p50"] <= times["p95"] <= times["p99"]
+    cpu_ms = summary["cpu_ms_per_frame"]
+    stages = sum(summary["cpu_ms"][name]["p50"] for name in ("read", "reconstruct"))
+    assert stages < cpu_ms["reconstructing"], "detection works in threads of its own"
+    assert cpu_ms["writing"] > 0
+    assert "processor time a frame" in printed
     accuracy = summary["accuracy"]
     assert accuracy["frames_scored"] == 12
     assert accuracy["mpjpe_mm"] < 8.0
@@ -159,6 +168,55 @@ def test_the_result_recording_keeps_stamps_frame_and_joints(
     assert {result.frame_id for result in results} == {"camera_color_optical_frame"}
     for result, joints in zip(results, truth.joints_m, strict=True):
         assert np.linalg.norm(result.hands[0].joints_m - joints, axis=1).mean() < 0.012
+
+
+def test_reading_and_detecting_ahead_change_nothing(demo: Path, tmp_path: Path, run: Run) -> None:
+    """The result of a replay is that of the pipeline on one frame after another."""
+    run("replay", demo / "recording", "--out", tmp_path / "out")
+    replayed = list(read_reconstructions(tmp_path / "out" / "reconstruction"))
+    pipeline = build_pipeline(PipelineConfig())
+    pipeline.warm_up()
+    with RgbdRecording(demo / "recording") as recording:
+        frames = [frame for frame in recording.frames() if isinstance(frame, RgbdFrame)]
+        in_turn = [pipeline.process(frame).reconstruction for frame in frames]
+    pipeline.close()
+    assert len(replayed) == len(in_turn) == 12
+    for one, other in zip(replayed, in_turn, strict=True):
+        assert [hand.track_id for hand in one.hands] == [hand.track_id for hand in other.hands]
+        for hand, expected in zip(one.hands, other.hands, strict=True):
+            np.testing.assert_array_equal(hand.joints_m, expected.joints_m)
+            np.testing.assert_array_equal(hand.vertices_m, expected.vertices_m)
+
+
+@pytest.mark.parametrize("stage", ["detector", "reconstructor"])
+def test_a_frame_that_a_plugin_refuses_is_a_bad_one_and_the_others_go_on(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, stage: str
+) -> None:
+    (tmp_path / "refusing_plugin.py").write_text(
+        "from hand_object_recon.core.errors import FrameError\n"
+        "from hand_object_recon.detectors.mediapipe_hands import MediapipeHandsDetector\n"
+        "from hand_object_recon.reconstructors.rgbd_fit.reconstructor import RgbdFitReconstructor\n"
+        "def refuse_every_fourth(self):\n"
+        "    self.frames = getattr(self, 'frames', 0) + 1\n"
+        "    if self.frames % 4 == 0:\n"
+        "        raise FrameError('too dark')\n"
+        "class RefusingDetector(MediapipeHandsDetector):\n"
+        "    def detect(self, frame):\n"
+        "        refuse_every_fourth(self)\n"
+        "        return super().detect(frame)\n"
+        "class RefusingReconstructor(RgbdFitReconstructor):\n"
+        "    def reconstruct(self, frame, hands):\n"
+        "        refuse_every_fourth(self)\n"
+        "        return super().reconstruct(frame, hands)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = f"{stage}=refusing_plugin:Refusing{stage.capitalize()}"
+    run("replay", demo / "recording", "--out", tmp_path / "out", "--set", plugin)
+    sys.modules.pop("refusing_plugin", None)
+    summary = summary_of(tmp_path / "out")
+    assert summary["bad_frame_reasons"] == {"too dark": 3}
+    assert summary["frames_with_hand"] == 9
+    assert len(list(read_reconstructions(tmp_path / "out" / "reconstruction"))) == 9
 
 
 def test_rosbags_alone_reads_the_result_recording_message_for_message(

@@ -21,7 +21,7 @@ class Worker:
         self.begun: queue.Queue[int] = queue.Queue()
         self.done: queue.Queue[int] = queue.Queue()
         self.may_end = threading.Event()
-        self.thread = InferenceThread(self._process)
+        self.thread = InferenceThread(self._process, "inference")
 
     def _process(self, item: int) -> None:
         self.begun.put(item)
@@ -92,7 +92,7 @@ def test_what_would_wait_for_ever_is_refused(worker: Worker) -> None:
 
 def test_stopping_ends_the_thread() -> None:
     before = threading.active_count()
-    thread: InferenceThread[int] = InferenceThread(lambda _: None)
+    thread: InferenceThread[int] = InferenceThread(lambda _: None, "inference")
     assert threading.active_count() == before + 1
     thread.stop()
     assert threading.active_count() == before

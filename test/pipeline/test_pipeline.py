@@ -30,7 +30,7 @@ from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.interaction.refinement import ContactRefinement
-from hand_object_recon.pipeline.pipeline import Pipeline
+from hand_object_recon.pipeline.pipeline import FrameResult, Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.tracker import Tracker
@@ -149,6 +149,46 @@ def test_every_stage_is_timed_under_its_name_in_order(rig: Rig, make_frame: Make
     assert stage_ms["reconstruct"] >= 5.0
     assert all(value >= 0.0 for value in stage_ms.values())
     assert sum(stage_ms.values()) <= whole_ms
+
+
+def test_processor_time_is_that_of_the_stage_and_not_of_its_waiting(
+    rig: Rig, make_frame: MakeFrame
+) -> None:
+    result = rig.pipeline.process(make_frame())
+    assert list(result.stage_cpu_ms) == STAGES
+    assert result.stage_cpu_ms["reconstruct"] < 5.0 <= result.reconstruction.stage_ms["reconstruct"]
+
+
+def test_frames_detected_ahead_give_the_same_results(
+    make_hand: MakeHand, make_frame: MakeFrame, make_detection: MakeDetection
+) -> None:
+    """Hands come, near each other, go and come back."""
+    places = [[60.0], [80.0, 240.0], [120.0, 200.0], [], [130.0], [140.0, 210.0]]
+    frames = [make_frame(number) for number in range(len(places))]
+
+    def hand_at_box(hand: TrackedHand) -> HandEstimate:
+        return make_hand((hand.detection.box.center[0] / 1e3, 0, 0.5), track_id=hand.track_id)
+
+    in_turn, ahead = Rig(make_hand), Rig(make_hand)
+    in_turn.reconstructor.estimate = ahead.reconstructor.estimate = hand_at_box
+    expected = []
+    for frame, xs in zip(frames, places, strict=True):
+        in_turn.detector.next = [make_detection(x) for x in xs]
+        expected.append(in_turn.pipeline.process(frame))
+    detected = []
+    for frame, xs in zip(frames, places, strict=True):
+        ahead.detector.next = [make_detection(x) for x in xs]
+        detected.append(ahead.pipeline.detect(frame))
+    results = [ahead.pipeline.reconstruct(one) for one in detected]
+    assert [without_times(result) for result in results] == [without_times(one) for one in expected]
+    assert any(len(result.reconstruction.hands) == 2 for result in results)
+
+
+def without_times(result: FrameResult) -> list[object]:
+    """Everything that two results of the same frame have in common."""
+    hands = [(hand.track_id, hand.joints_m.tobytes()) for hand in result.reconstruction.hands]
+    tracked = [(hand.track_id, hand.is_new, hand.detection.box) for hand in result.tracked]
+    return [result.reconstruction.stamp_ns, hands, tracked, result.notes]
 
 
 def test_the_result_carries_the_stamp_and_frame_id_of_the_image(

@@ -40,3 +40,15 @@ def test_a_stage_that_fails_is_timed_and_its_error_goes_on() -> None:
     with pytest.raises(ZeroDivisionError), clock.stage("fail"):
         _ = 1 / 0
     assert clock.stage_ms["fail"] >= 0.0
+
+
+def test_processor_time_does_not_grow_while_the_thread_waits() -> None:
+    clock = StageClock()
+    with clock.stage("wait"):
+        time.sleep(0.05)
+    with clock.stage("count"):
+        start = time.thread_time()
+        while time.thread_time() - start < 0.02:
+            pass
+    assert clock.stage_cpu_ms["wait"] < 20.0
+    assert clock.stage_cpu_ms["count"] >= 20.0

@@ -33,7 +33,7 @@ from hand_object_recon.pipeline.live.statistics import (
     free_gpu_memory,
     gpu_memory_mb,
 )
-from hand_object_recon.pipeline.pipeline import FrameResult, Pipeline
+from hand_object_recon.pipeline.pipeline import DetectedFrame, FrameResult, Pipeline
 from hand_object_recon.pipeline.stage_clock import StageClock
 
 _NANOSECONDS_PER_SECOND: Final = 1_000_000_000
@@ -91,14 +91,23 @@ class ChangeReport:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class _DetectedInput:
+    """A frame whose hands were found, and what decoding it took."""
+
+    detected: DetectedFrame
+    decode_ms: float
+
+
 class LiveEngine:
     """Runs a pipeline on the newest frames of one camera; every method may be called from any
     thread.
 
     A host calls ``configure``, subscribes to ``subscriptions()``, calls ``activate``, hands the
-    bytes of each message to ``receive``, and calls ``check`` every half second to second. The
-    pipeline lives in a thread of its own, which sleeps while nothing comes; a frame that waits
-    is replaced by a newer one.
+    bytes of each message to ``receive``, and calls ``check`` every half second to second. One
+    thread decodes a frame and finds the hands in it while another, which owns the pipeline,
+    reconstructs the frame before. Both sleep while nothing comes; before each of them at most
+    one frame waits, and is replaced by a newer one.
 
     clock_ns
         Clock of the image stamps: the system's, or a simulation's.
@@ -122,9 +131,11 @@ class LiveEngine:
         self._conditions = Conditions(events.notice, 0)
         self._statistics = LiveStatistics()
         self._intake = FrameIntake(self._config.live, self._conditions, steady_ns())
-        self._thread: InferenceThread[PendingFrame] | None = None
+        self._detection: InferenceThread[PendingFrame] | None = None
+        self._inference: InferenceThread[_DetectedInput] | None = None
         self._hand_model_licence = ""
-        # Only touched in the inference thread:
+        self._detecting = threading.Lock()  # held while a frame is decoded and detected
+        # Only changed in the inference thread, while no frame is being detected:
         self._pipeline: Pipeline | None = None
         self._decoder = FrameDecoder(self._config)
         self._topologies: Mapping[str, HandTopology] = {}
@@ -162,12 +173,11 @@ class LiveEngine:
         with self._changing():
             self._require(EngineState.UNCONFIGURED, "configured")
             licence = load_hand_model(config.hand_model, HandSide.RIGHT).licence
-            thread = self._thread or InferenceThread(self._process)
-            self._thread = thread
+            inference = self._start_threads()
             try:
-                thread.run(lambda: self._take_over(_loaded_pipeline(config), config))
+                inference.run(lambda: self._take_over(_loaded_pipeline(config), config))
             except BaseException:
-                self._stop_thread()
+                self._stop_threads()
                 raise
             with self._lock:
                 self._config = config
@@ -199,11 +209,11 @@ class LiveEngine:
         """
         with self._changing():
             self._require(EngineState.ACTIVE, "deactivated")
-            thread = self._existing_thread()
             with self._lock:
                 self._state = EngineState.INACTIVE
-            thread.withdraw()
-            thread.run(lambda: None)
+            for thread in self._threads():  # detection first: it passes on what it is at
+                thread.withdraw()
+                thread.run(lambda: None)
             with self._lock:
                 self._conditions = Conditions(self._events.notice, 0)
 
@@ -212,7 +222,7 @@ class LiveEngine:
         with self._changing():
             with self._lock:
                 self._state = EngineState.UNCONFIGURED
-            self._stop_thread()
+            self._stop_threads()
             with self._lock:
                 self._conditions = Conditions(self._events.notice, 0)
 
@@ -270,10 +280,10 @@ class LiveEngine:
         with self._lock:
             if self._state is not EngineState.ACTIVE:
                 return
-            thread = self._existing_thread()
             pending = self._intake.add(stream, data, self._steady_ns())
             if pending is not None:
-                self._statistics.counts.replaced += thread.offer(pending)
+                assert self._detection is not None  # there is one while active
+                self._statistics.counts.replaced += self._detection.offer(pending)
 
     def published(self, stamp_ns: int) -> None:
         """Note that the result of the frame with this stamp went out."""
@@ -323,8 +333,7 @@ class LiveEngine:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """One change of state or settings at a time."""
-        thread = self._thread
-        if thread is not None and thread.is_current:
+        if any(thread.is_current for thread in self._threads()):
             raise StateError("this may not be called from within a result; post it elsewhere")
         with self._transition:
             yield
@@ -346,10 +355,6 @@ class LiveEngine:
         if self._state is EngineState.UNCONFIGURED:
             raise StateError(f"the engine is unconfigured; configure it before it can be {doing}")
 
-    def _existing_thread(self) -> InferenceThread[PendingFrame]:
-        assert self._thread is not None  # there is one in every state but unconfigured
-        return self._thread
-
     def _in_thread(self, job: Callable[[], None]) -> None:
         """Run a job that needs the pipeline between two frames."""
 
@@ -358,14 +363,32 @@ class LiveEngine:
                 raise StateError("the pipeline failed meanwhile; configure the engine again")
             job()
 
-        self._existing_thread().run(run_if_there)
+        self._existing_inference().run(run_if_there)
 
-    def _stop_thread(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.withdraw()
-            thread.run(self._free)
-            thread.stop()
+    def _threads(self) -> tuple[InferenceThread[Any], ...]:
+        """Those there are, in the order a frame goes through them."""
+        threads = (self._detection, self._inference)
+        return tuple(thread for thread in threads if thread is not None)
+
+    def _start_threads(self) -> InferenceThread[_DetectedInput]:
+        if self._inference is None:
+            self._inference = InferenceThread(self._reconstruct, "inference")
+            self._detection = InferenceThread(self._detect, "detection")
+        return self._inference
+
+    def _existing_inference(self) -> InferenceThread[_DetectedInput]:
+        assert self._inference is not None  # there is one in every state but unconfigured
+        return self._inference
+
+    def _stop_threads(self) -> None:
+        detection, inference = self._detection, self._inference
+        if detection is None or inference is None:
+            return
+        detection.stop()  # may still need the other one
+        inference.withdraw()
+        inference.run(self._free)
+        inference.stop()
+        self._detection = self._inference = None
 
     def _hand_over(self, loaded: Pipeline, config: PipelineConfig) -> None:
         try:
@@ -377,32 +400,36 @@ class LiveEngine:
     # What follows runs in the inference thread.
 
     def _take_over(self, pipeline: Pipeline, config: PipelineConfig) -> None:
-        earlier = self._pipeline
-        with self._lock:
-            self._pipeline = pipeline
-            self._topologies = {topology.name: topology for topology in pipeline.topologies()}
-            self._decoder = FrameDecoder(config)
-            self._failures = 0
-            self._statistics.forget_latency()
+        with self._detecting:
+            earlier = self._pipeline
+            with self._lock:
+                self._pipeline = pipeline
+                self._topologies = {one.name: one for one in pipeline.topologies()}
+                self._decoder = FrameDecoder(config)
+                self._failures = 0
+                self._statistics.forget_latency()
         self._close(earlier)
         del earlier
         _give_back_memory()
 
     def _apply(self, config: PipelineConfig) -> None:
-        if self._pipeline is not None:
-            self._pipeline.change_settings(config)
-            self._decoder.config = config
+        with self._detecting:
+            if self._pipeline is not None:
+                self._pipeline.change_settings(config)
+                self._decoder.config = config
 
     def _forget_frames(self) -> None:
-        self._is_to_forget = False
-        if self._pipeline is not None:
-            self._pipeline.reset()
+        with self._detecting:
+            self._is_to_forget = False
+            if self._pipeline is not None:
+                self._pipeline.reset()
 
     def _free(self) -> None:
-        earlier = self._pipeline
-        with self._lock:
-            self._pipeline = None
-            self._topologies = {}
+        with self._detecting:
+            earlier = self._pipeline
+            with self._lock:
+                self._pipeline = None
+                self._topologies = {}
         self._close(earlier)
         del earlier
         _give_back_memory()
@@ -417,15 +444,15 @@ class LiveEngine:
                 text = f"{pipeline.method} could not free its memory: {_text(error)}"
                 self._conditions.tell("plugins", text)
 
-    def _process(self, pending: PendingFrame) -> None:
-        if self._pipeline is None or not self._is_to_be_processed(pending):
+    def _reconstruct(self, given: _DetectedInput) -> None:
+        if self._pipeline is None:
             return
         try:
-            stage_ms = self._reconstruct(self._pipeline, pending)
+            if self._is_to_forget:
+                self._forget_frames()
+            stage_ms = self._handed_over(self._pipeline, given)
         except FrameError as error:
-            with self._lock:
-                self._statistics.counts.unreadable += 1
-                self._conditions.see("frames", str(error), self._steady_ns())
+            self._see_unreadable(error)
         except Exception as error:
             self._fail(error)
         else:
@@ -433,36 +460,19 @@ class LiveEngine:
             with self._lock:
                 self._statistics.add_frame(stage_ms, self._steady_ns())
 
-    def _is_to_be_processed(self, pending: PendingFrame) -> bool:
-        with self._lock:
-            if self._intake.has_jumped_back:
-                self._intake.has_jumped_back = False
-                self._is_to_forget = True
-                self._statistics.counts.clock_jumps += 1
-                self._conditions.tell("clock", "the stamps jumped back: hands are tracked anew")
-            age_ms = self._age_ms(pending.pair.stamp_ns)
-            is_current = self._intake.watch.is_current(age_ms, self._steady_ns())
-            self._statistics.counts.too_old += not is_current
-        return is_current
-
-    def _reconstruct(self, pipeline: Pipeline, pending: PendingFrame) -> dict[str, float]:
+    def _handed_over(self, pipeline: Pipeline, given: _DetectedInput) -> dict[str, float]:
         """Reconstruct a frame and hand it over; milliseconds by stage."""
         clock = StageClock()
-        with clock.stage("decode"):
-            frame = self._decoder.decode(pending)
-        if self._is_to_forget:
-            self._forget_frames()
-        result = pipeline.process(frame)
+        result = pipeline.reconstruct(given.detected)
         with clock.stage("hand over"):
-            self._events.result(LiveResult(frame, result, self._topologies))
+            self._events.result(LiveResult(given.detected.frame, result, self._topologies))
         with self._lock:
             for note in result.notes:
                 self._conditions.see("scene", note, self._steady_ns())
-        decode_ms, hand_over_ms = clock.stage_ms.values()
         return {
-            "decode": decode_ms,
+            "decode": given.decode_ms,
             **result.reconstruction.stage_ms,
-            "hand over": hand_over_ms,
+            **clock.stage_ms,
         }
 
     def _fail(self, error: Exception) -> None:
@@ -480,6 +490,62 @@ class LiveEngine:
             self._free()
             why = f"{reason}; given up after {self._failures} frames in a row"
             self._events.failed(PluginError(why))
+
+    # What follows runs in the detection thread.
+
+    def _detect(self, pending: PendingFrame) -> None:
+        inference = self._existing_inference()
+        try:
+            if self._has_jumped_back():
+                inference.withdraw()  # a frame of before
+                inference.run(self._forget_frames)
+            elif self._is_to_forget:
+                inference.run(self._forget_frames)
+            detected = self._detected(pending) if self._is_current(pending) else None
+        except FrameError as error:
+            self._see_unreadable(error)
+        except Exception as error:
+            failure = error
+            inference.run(lambda: self._fail(failure))
+        else:
+            if detected is not None:
+                self._pass_on(detected)
+
+    def _has_jumped_back(self) -> bool:
+        with self._lock:
+            has_jumped = self._intake.has_jumped_back
+            self._intake.has_jumped_back = False
+            if has_jumped:
+                self._statistics.counts.clock_jumps += 1
+                self._conditions.tell("clock", "the stamps jumped back: hands are tracked anew")
+        return has_jumped
+
+    def _is_current(self, pending: PendingFrame) -> bool:
+        with self._lock:
+            age_ms = self._age_ms(pending.pair.stamp_ns)
+            is_current = self._intake.watch.is_current(age_ms, self._steady_ns())
+            self._statistics.counts.too_old += not is_current
+        return is_current
+
+    def _detected(self, pending: PendingFrame) -> _DetectedInput | None:
+        """The frame with its hands, or None once there is no pipeline any more."""
+        clock = StageClock()
+        with self._detecting:
+            if self._pipeline is None:
+                return None
+            with clock.stage("decode"):
+                frame = self._decoder.decode(pending)
+            return _DetectedInput(self._pipeline.detect(frame), clock.stage_ms["decode"])
+
+    def _pass_on(self, detected: _DetectedInput) -> None:
+        is_replaced = self._existing_inference().offer(detected)
+        with self._lock:
+            self._statistics.counts.replaced += is_replaced
+
+    def _see_unreadable(self, error: FrameError) -> None:
+        with self._lock:
+            self._statistics.counts.unreadable += 1
+            self._conditions.see("frames", str(error), self._steady_ns())
 
 
 def _loaded_pipeline(config: PipelineConfig) -> Pipeline:

@@ -1,4 +1,4 @@
-"""The one thread that owns a pipeline, and with it a GPU."""
+"""A thread that works on what is newest, and on jobs in between."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class InferenceThread(Generic[ItemT]):
     It sleeps while there is nothing to do. ``process`` must not raise.
     """
 
-    def __init__(self, process: Callable[[ItemT], None]) -> None:
+    def __init__(self, process: Callable[[ItemT], None], name: str) -> None:
         self._process = process
         self._changed = threading.Condition()
         self._jobs: deque[Callable[[], None]] = deque()
         self._newest: ItemT | None = None
         self._is_stopped = False
-        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     @property
