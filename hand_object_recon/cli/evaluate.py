@@ -44,7 +44,21 @@ Workers = Annotated[int, typer.Option(min=1, help="Processes that share the sequ
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
-_PRINTED = ("mpjpe_mm", "pa_mpjpe_mm", "surface_mm", "mpvpe_mm", "auc")
+_PRINTED = (
+    "mpjpe_mm",
+    "pa_mpjpe_mm",
+    "surface_mm",
+    "mpvpe_mm",
+    "auc",
+    "seen_median_mm",
+    "object_surface_mm",
+    "grasp_state_percent",
+)
+_PRINTED_NAMES = {
+    "seen_median_mm": "seen surface of objects",
+    "object_surface_mm": "motion of objects",
+    "grasp_state_percent": "holder told right",
+}
 
 
 @evaluate.command()
@@ -92,18 +106,34 @@ def dataset(
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the data set.")] = "test",
     frames: Annotated[int, typer.Option(help="Frames to make, without PATH.")] = 400,
+    sequences: Annotated[
+        int | None,
+        typer.Option(min=1, help="Make so many videos of objects turned in the hand instead."),
+    ] = None,
+    frames_per_sequence: Annotated[
+        int, typer.Option(min=1, help="Frames of each such video, at 30 Hz.")
+    ] = 300,
     reconstructor: Reconstructors = None,
     workers: Workers = 1,
     config: Config = None,
     set_: Settings = None,
 ) -> None:
     """Evaluate on a data set: OUT/report.html and what it is made from."""
-    from hand_object_recon.cli.evaluate_datasets import DatasetRequest, open_dataset
+    from hand_object_recon.cli.evaluate_datasets import (
+        RECORDINGS,
+        DatasetRequest,
+        SequenceRequest,
+        open_dataset,
+    )
     from hand_object_recon.core.config import load_config
 
     settings = load_config(config, set_ or [])
-    source = open_dataset(name, DatasetRequest(path, split, frames, settings))
+    wanted = None if sequences is None else SequenceRequest(sequences, frames_per_sequence)
+    request = DatasetRequest(path, split, frames, settings, wanted, out / RECORDINGS, workers)
+    source = open_dataset(name, request)
     place = [str(path)] if path is not None else ["--frames", str(frames)]
+    if sequences is not None:
+        place = ["--sequences", str(sequences), "--frames-per-sequence", str(frames_per_sequence)]
     command = ["dataset", name, *place, "--split", split, "--out", str(out)]
     _evaluate(source, settings, reconstructor, out, workers, command)
 
@@ -132,6 +162,22 @@ def results(
     report = evaluation_report(evaluation, known_topologies(), command=_command_text(command))
     write_evaluation_files(out, evaluation, report)
     _print_summary(evaluation, out)
+
+
+@evaluate.command()
+def sheet(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of an evaluation of recordings.", metavar="RESULTS")
+    ],
+    out: Annotated[Path, typer.Option(help="Picture to write, .jpg or .png.", show_default=False)],
+    rows: Annotated[int, typer.Option(min=1, help="Sequences to draw at most.")] = 20,
+) -> None:
+    """Draw what was modelled of held objects: a row a sequence, seen from four sides."""
+    from hand_object_recon.evaluation.benchmarking.evaluation_folder import EvaluationFolder
+    from hand_object_recon.evaluation.benchmarking.object_sheet import write_object_sheet
+
+    drawn = write_object_sheet(out, EvaluationFolder(folder), rows)
+    typer.echo(f"{drawn} sequences drawn to {out}")
 
 
 @evaluate.command()
@@ -234,11 +280,11 @@ def _print_summary(evaluation: Evaluation, out: Path) -> None:
 
 def _summary_line(item: ScoredReconstructor) -> str:
     detection, scores = item.detection, item.scores()
-    shown = [scores[key] for key in _PRINTED if key in scores]
+    values = {key: scores[key].value for key in _PRINTED if key in scores}
     figures = ", ".join(
-        f"{score.name} {score.value.value:.3g} {score.value.unit}".rstrip()
-        for score in shown
-        if score.value.value is not None
+        f"{_PRINTED_NAMES.get(key, scores[key].name)} {value.value:.3g} {value.unit}".rstrip()
+        for key, value in values.items()
+        if value.value is not None
     )
     return (
         f"{item.name}: {int(item.hands.joints.usable.sum())} of {detection.true_hands} hands with "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from hand_object_recon.evaluation.benchmarking.frame_source import FrameSource
 
 _SPLITS: Final = ("train", "val", "test")
+_CAMERA: Final = "realsense_d435"
+
+
+RECORDINGS: Final = "recordings"
+"""Where in an evaluation's folder the recordings are that were made for it."""
+
+
+@dataclass(frozen=True)
+class SequenceRequest:
+    """How many videos are to be made, and of how many frames each."""
+
+    count: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -25,12 +38,18 @@ class DatasetRequest:
         None where the frames are to be made and not read.
     frames
         How many are made; of files, all are taken.
+    sequences
+        Videos to be made instead of single frames, as recordings in ``recordings`` by so many
+        ``workers``.
     """
 
     path: Path | None
     split: str
     frames: int
     config: PipelineConfig
+    sequences: SequenceRequest | None = None
+    recordings: Path = Path(RECORDINGS)
+    workers: int = 1
 
 
 def open_dataset(name: str, request: DatasetRequest) -> FrameSource:
@@ -111,6 +130,8 @@ def _synthetic(request: DatasetRequest) -> FrameSource:
 
     if request.split not in _SPLITS:
         raise InvalidValueError(f"split is {request.split!r}; it must be one of {_SPLITS}")
+    if request.sequences is not None:
+        return _made_sequences(request, request.sequences)
     if request.path is None:
         if request.frames < 1:
             raise InvalidValueError(f"frames are {request.frames}; there must be at least one")
@@ -120,6 +141,28 @@ def _synthetic(request: DatasetRequest) -> FrameSource:
     if shards.sequences():
         return AnnotatedSource("synthetic shards", shards, is_video=False)
     return recording_folder(request.path, request.config)
+
+
+def _made_sequences(request: DatasetRequest, wanted: SequenceRequest) -> FrameSource:
+    """Recordings of objects turned in the hand, made now unless they are there already."""
+    from hand_object_recon.cli.synthesize import make_sequences
+    from hand_object_recon.evaluation.benchmarking.recording_source import recording_folder
+    from hand_object_recon.synthesis.cameras import named_camera
+    from hand_object_recon.synthesis.output.settings import SampleSettings, SceneChoice
+
+    if request.path is not None:
+        raise InvalidValueError(
+            f"sequences are made where no PATH is given; leave out {request.path} or --sequences"
+        )
+    settings = SampleSettings(
+        split=request.split,  # type: ignore[arg-type]
+        scene=SceneChoice.TURNING,
+        image_size_px=None,
+        camera=named_camera(_CAMERA),
+    )
+    make_sequences(request.recordings, settings, wanted.count, wanted.frames, request.workers)
+    source = recording_folder(request.recordings, request.config)
+    return replace(source, name=f"synthetic {request.split} sequences")
 
 
 DATASETS: Final[Mapping[str, Callable[[DatasetRequest], FrameSource]]] = {"synthetic": _synthetic}

@@ -33,12 +33,14 @@ class _Scene(str, Enum):
     GRASP = "grasp"
     HAND_OVER = "hand_over"
     FREE = "free"
+    TURNING = "turning"
 
 
 class _Viewpoint(str, Enum):
     ANY = "any"
     EGOCENTRIC = "egocentric"
     THIRD_PERSON = "third_person"
+    TRACKED = "tracked"
 
 
 def synthesize(
@@ -48,7 +50,13 @@ def synthesize(
     split: Annotated[
         _Split, typer.Option(help="No two splits share an object or a grasp.")
     ] = _Split.TRAIN,
-    frames: Annotated[int, typer.Option(min=1, help="How many frames.")] = 1000,
+    frames: Annotated[
+        int, typer.Option(min=1, help="How many frames; of each sequence with --sequences.")
+    ] = 1000,
+    sequences: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many recordings, each of one take, in folders of their own."),
+    ] = None,
     format_: Annotated[
         _Format,
         typer.Option("--format", help="webdataset tar files of single frames, or a rosbag2."),
@@ -63,6 +71,10 @@ def synthesize(
         typer.Option(help="Side of square pictures; 256 for shards, whole ones for recordings."),
     ] = None,
     viewpoint: Annotated[_Viewpoint, typer.Option(help="Whose eyes.")] = _Viewpoint.ANY,
+    camera: Annotated[
+        str | None,
+        typer.Option(help="Such as realsense_d435; drawn, like its intrinsics, if left out."),
+    ] = None,
     objects: Annotated[
         Path | None, typer.Option(help="Folder with meshes of your own objects.")
     ] = None,
@@ -84,6 +96,7 @@ def synthesize(
 ) -> None:
     """Make frames of hands and the objects they hold, with everything true of them."""
     from hand_object_recon.core.errors import InvalidValueError
+    from hand_object_recon.synthesis.cameras import named_camera
     from hand_object_recon.synthesis.filming.film_set import Viewpoint
     from hand_object_recon.synthesis.output.settings import (
         ObjectFolder,
@@ -103,13 +116,19 @@ def synthesize(
         hands=hands,
         image_size_px=None if is_whole_picture else size or SHARD_SIZE_PX,
         viewpoint=Viewpoint(viewpoint.value),
+        camera=None if camera is None else named_camera(camera),
         objects=None
         if objects is None or out is None
         else ObjectFolder(objects, out / BANK_FILE, object_scale),
         background_images=background_images,
         tracks=tracks,
     )
-    if out is not None:
+    if out is not None and sequences is not None:
+        _make_grasps(settings)
+        count = available_cores() if workers is None else workers
+        make_sequences(out, settings, sequences, frames, count)
+        typer.echo(f"{sequences} sequences in {out}")
+    elif out is not None:
         _write(out, settings, frames, format_, workers)
     if sheet is not None:
         _draw_sheet(sheet, settings)
@@ -136,6 +155,24 @@ def _write(
             lambda done: progress.update(task, completed=done),
         )
     typer.echo(f"{frames} frames in {out}")
+
+
+def make_sequences(
+    out: Path, settings: SampleSettings, sequences: int, frames: int, workers: int
+) -> None:
+    """Write recordings of single takes with a progress bar; 1 worker is this process."""
+    from hand_object_recon.synthesis.output.sequences import write_sequences
+
+    with _progress() as progress:
+        task = progress.add_task("Rendering", total=sequences * frames)
+        write_sequences(
+            out,
+            settings,
+            sequences,
+            frames,
+            0 if workers == 1 else workers,
+            lambda done: progress.update(task, completed=done),
+        )
 
 
 def _make_grasps(settings: SampleSettings) -> None:

@@ -105,6 +105,10 @@ class ObjectAnnotation:
     vertices_m, faces
         (V, 3) float32 metres in the object's own frame, and (F, 3) int32 counter-clockwise
         seen from outside.
+    held_by
+        Sides of the hands that hold it, or None where that is not known.
+    vertex_visible
+        (V,) bool: whether the camera sees the surface there, or None.
     """
 
     name: str
@@ -112,6 +116,8 @@ class ObjectAnnotation:
     vertices_m: NDArray[np.float32]
     faces: NDArray[np.int32]
     category: str = ""
+    held_by: frozenset[HandSide] | None = None
+    vertex_visible: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         require_text("true object name", self.name)
@@ -120,6 +126,11 @@ class ObjectAnnotation:
         )
         faces = require_faces("true object faces", self.faces, len(vertices))
         object.__setattr__(self, "pose", require_rigid_transform("true object pose", self.pose))
+        if self.vertex_visible is not None:
+            visible = require_array(
+                "true object vertex_visible", self.vertex_visible, (len(vertices),), np.bool_
+            )
+            object.__setattr__(self, "vertex_visible", visible)
         object.__setattr__(self, "vertices_m", vertices)
         object.__setattr__(self, "faces", faces)
 

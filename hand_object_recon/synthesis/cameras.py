@@ -32,6 +32,21 @@ _FOCAL_DEVIATION: Final = 0.01
 _CENTER_DEVIATION: Final = 0.006  # of the picture's width
 
 
+def named_camera(name: str) -> CameraIntrinsics:
+    """The typical camera of a kind.
+
+    Raises
+    ------
+    InvalidValueError
+        There is none of this name.
+    """
+    if name not in COLOR_CAMERAS:
+        raise InvalidValueError(
+            f"camera {name!r} is not known; known are {', '.join(COLOR_CAMERAS)}"
+        )
+    return COLOR_CAMERAS[name]
+
+
 def draw_camera(
     random: np.random.Generator,
     size: int | None = None,

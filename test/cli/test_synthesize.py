@@ -45,6 +45,14 @@ def test_own_objects_are_grasped_and_filmed(tmp_path: Path) -> None:
     assert (out / "shard-000000.tar").exists()
 
 
+def test_sequences_are_recordings_in_folders_of_their_own(tmp_path: Path) -> None:
+    arguments = ("--scene", "turning", "--sequences", 2, "--frames", 2, "--camera", "orbbec_astra")
+    assert run("--split", "val", "--out", tmp_path / "out", *arguments) == 0
+    assert (tmp_path / "out/sequence_01/truth.npz").exists()
+    request = json.loads((tmp_path / "out/meta.json").read_text())["request"]
+    assert (request["sequences"], request["camera"]["fx"]) == (2, 528.0)
+
+
 def test_a_sheet_is_drawn_without_an_output_folder(tmp_path: Path) -> None:
     assert run("--sheet", tmp_path / "sheet.png", "--size", 32, "--scene", "free") == 0
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (6 * 64, 6 * 32, 3)
@@ -56,6 +64,7 @@ def test_a_sheet_is_drawn_without_an_output_folder(tmp_path: Path) -> None:
         ((), "give --out"),
         (("--out", "x", "--scene", "grasp", "--hands", 2), "scene grasp has no takes of 2"),
         (("--out", "x", "--size", 7), "image size is 7 px"),
+        (("--out", "x", "--camera", "pinhole"), "camera 'pinhole' is not known; known are"),
         (("--sheet", "x.png", "--objects", "y"), "give --out"),
         (("--out", "x", "--objects", "nowhere"), "nowhere is not a folder"),
     ],

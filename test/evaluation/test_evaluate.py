@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from hand_object_recon.hand_model.hand_poser import HandPoser
 from hand_object_recon.hand_model.joint_orders import convert_joints
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.recordings.rgbd_writer import RgbdRecordingWriter
+from hand_object_recon.visualization.palette import PAGE_COLOR
 
 CAMERA = CameraIntrinsics(width=64, height=48, fx=80.0, fy=80.0, cx=31.5, cy=23.5)
 START_NS = 1_700_000_000_000_000_000
@@ -108,7 +110,16 @@ class WithObject(Exact):
         faces = np.array([[0, 1, 3], [0, 2, 1], [0, 3, 2], [1, 2, 3]], np.int32)
         return (ObjectEstimate(0, 1.0, pose, corners, faces),)
 '''
-PLAIN = ("--set", "smoother.enabled=false", "--set", "detector=hor_test_plugins:OneHand")
+PLAIN = tuple(
+    part
+    for setting in (
+        "smoother.enabled=false",
+        "held_object.enabled=false",
+        "contact_refinement.enabled=false",
+        "detector=hor_test_plugins:OneHand",
+    )
+    for part in ("--set", setting)
+)
 
 Run = Callable[..., str]
 
@@ -342,6 +353,35 @@ def test_objects_are_scored_where_the_truth_and_the_method_have_them(
     assert values["object_f_5mm"] == pytest.approx(1.0, abs=1e-3)
     assert 0.0 <= values["object_chamfer_cm2"] < 0.05
     assert "contact_percent" in values
+
+
+def test_what_was_modelled_is_drawn_a_row_a_sequence(
+    takes: Path, tmp_path: Path, run: Run, fail: Run
+) -> None:
+    chosen = ("--reconstructor", plugin("WithObject"), *PLAIN)
+    run("evaluate", "dataset", "synthetic", takes, "--out", tmp_path / "out", *chosen)
+    sheet = tmp_path / "sheet.png"
+    assert "2 sequences drawn" in run(
+        *("evaluate", "sheet", tmp_path / "out", "--out", sheet, "--rows", 2)
+    )
+    picture = cv2.imread(str(sheet))
+    assert picture.shape == (2 * 180, 240 + 4 * 180, 3)
+    views = picture[:, 240:].reshape(2, 180, 4, 180, 3)
+    assert (views != PAGE_COLOR[::-1]).any(axis=(1, 3, 4)).all()
+    run(*on(takes / "a", tmp_path / "empty", "Exact"))
+    assert "gave no object" in fail("evaluate", "sheet", tmp_path / "empty", "--out", sheet)
+
+
+def test_sequences_are_made_in_the_evaluations_folder(tmp_path: Path, run: Run, fail: Run) -> None:
+    wanted = ("--sequences", 1, "--frames-per-sequence", 2, "--reconstructor", plugin("Exact"))
+    run("evaluate", "dataset", "synthetic", "--out", tmp_path / "out", *wanted, *PLAIN)
+    scores = json.loads((tmp_path / "out/scores.json").read_text())
+    assert scores["source"] == "synthetic test sequences"
+    assert (scores["sequences"], scores["annotated_frames"]) == (["sequence_00"], 2)
+    assert (tmp_path / "out/recordings/sequence_00/truth.npz").exists()
+    assert "leave out" in fail(
+        *("evaluate", "dataset", "synthetic", tmp_path, "--out", tmp_path / "b", *wanted)
+    )
 
 
 def test_two_runs_leave_the_same_bytes(take: Path, tmp_path: Path, run: Run) -> None:

@@ -14,6 +14,11 @@ from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.synthesis.filming.film_set import (
+    FilmSettings,
+    Viewpoint,
+    draw_film_set,
+)
 from hand_object_recon.synthesis.grasp_bank.bank import GraspBank
 from hand_object_recon.synthesis.grasp_bank.bank_file import shipped_bank
 from hand_object_recon.synthesis.objects.catalogue import numbered_object
@@ -31,8 +36,10 @@ from hand_object_recon.synthesis.takes.resting import (
     stable_ways_down,
 )
 from hand_object_recon.synthesis.takes.take import Take
-from hand_object_recon.synthesis.takes.tracked_take import tracked_takes
+from hand_object_recon.synthesis.takes.tracked_take import TrackedTake, tracked_takes
 from hand_object_recon.synthesis.takes.tremor import Tremor
+from hand_object_recon.synthesis.takes.turning import ArmTurn, arm_turn, wrist_turn
+from hand_object_recon.synthesis.takes.turning_take import turning_hand_over_take, turning_take
 
 STEP_S = 1 / 30
 FASTEST_M_S = 1.5
@@ -239,6 +246,103 @@ def test_in_a_hand_over_first_one_hand_holds_then_both_then_the_other(
     ]
 
 
+# Turning takes
+
+
+@pytest.fixture(scope="module")
+def turning(bank: GraspBank) -> HeldObjectTake:
+    """The first grasp whose object lies on a table at first and is put down at the end."""
+    for number, grasp in enumerate(bank.grasps):
+        shape = shape_of(grasp.object_name)
+        found = turning_take("t", shape, grasp, 10.0, np.random.default_rng(number))
+        if found.support_height_m is not None and not found.at(10.0).holders:
+            return found
+    raise AssertionError("no grasp of the bank can be taken from a table and put down")
+
+
+@pytest.fixture(scope="module")
+def turning_hand_over(bank: GraspBank) -> HeldObjectTake:
+    giving, taking = (bank.grasps[number] for number in bank.pairs[0])
+    shape = shape_of(giving.object_name)
+    return turning_hand_over_take("t", shape, (giving, taking), 10.0, np.random.default_rng(3))
+
+
+def test_a_turning_take_lasts_as_long_as_is_asked_for_and_moves_as_hands_do(
+    turning: HeldObjectTake, turning_hand_over: HeldObjectTake
+) -> None:
+    for one in (turning, turning_hand_over):
+        assert one.duration_s == pytest.approx(10.0, abs=1.0)
+        moments = [one.at(at) for at in times_of(one)]
+        assert sum(bool(moment.holders) for moment in moments) > 0.5 * len(moments)
+        for before, after in itertools.pairwise(moments):
+            for hand, later in zip(before.hands, after.hands, strict=True):
+                moved = np.linalg.norm(posed(later).vertices_m - posed(hand).vertices_m, axis=1)
+                assert moved.max() < FASTEST_M_S * STEP_S
+    assert turning.duration_s == 10.0
+
+
+def test_what_is_turned_shows_its_other_sides(turning: HeldObjectTake) -> None:
+    """Some two poses of it lie a quarter turn or more apart, about more than one axis."""
+    poses = np.array([turning.at(at).object_pose for at in times_of(turning)])
+    turns = Rotation.from_matrix(poses[:, :3, :3]) * Rotation.from_matrix(poses[0, :3, :3]).inv()
+    vectors = turns.as_rotvec()
+    assert np.linalg.norm(vectors, axis=1).max() > np.radians(80)
+    spread = np.linalg.svd(vectors - vectors.mean(axis=0), compute_uv=False)
+    assert spread[1] > 0.1 * spread[0]
+
+
+def test_while_it_is_turned_nothing_of_hand_and_object_is_in_the_table(
+    turning: HeldObjectTake,
+) -> None:
+    assert turning.support_height_m is not None
+    assert turning.object_shape is not None
+    for at in times_of(turning)[::5]:
+        moment = turning.at(at)
+        assert moment.object_pose is not None
+        thing = trimesh.transform_points(turning.object_shape.vertices_m, moment.object_pose)
+        lowest = min(
+            thing[:, 2].min(), *(posed(one).vertices_m[:, 2].min() for one in moment.hands)
+        )
+        assert lowest > turning.support_height_m - 2e-3
+
+
+@pytest.mark.parametrize("side", list(HandSide))
+def test_a_palm_that_is_turned_up_looks_up(side: HandSide) -> None:
+    """Of the model at rest the palm looks along -y; a forearm to the person's front is level."""
+    for roll, up in ((0.5 * np.pi, 1.0), (-0.5 * np.pi, -1.0), (0.0, 0.0)):
+        arm = ArmTurn(np.array([0.0, -1.0, 0.0]), roll)
+        wrist = wrist_turn(arm, side)
+        assert np.linalg.det(wrist) == pytest.approx(1.0)
+        assert (wrist @ [0.0, -1.0, 0.0])[2] == pytest.approx(up, abs=1e-9)
+        assert arm_turn(wrist, side).roll_rad == pytest.approx(roll)
+        np.testing.assert_allclose(arm_turn(wrist, side).forearm, arm.forearm, atol=1e-12)
+
+
+def test_after_a_hand_over_the_giving_hand_stays_where_it_went(
+    turning_hand_over: HeldObjectTake,
+) -> None:
+    holders = [turning_hand_over.at(at).holders for at in times_of(turning_hand_over)]
+    order = [sides for sides, _ in itertools.groupby(holders)]
+    giving, taking = (hand.side for hand in turning_hand_over.at(0.0).hands)
+    assert order == [
+        frozenset(),
+        frozenset({giving}),
+        frozenset({giving, taking}),
+        frozenset({taking}),
+    ]
+    end_s = turning_hand_over.duration_s
+    before, after = (turning_hand_over.at(at) for at in (end_s - 0.3, end_s))
+    np.testing.assert_allclose(before.hands[0].wrist_pose, after.hands[0].wrist_pose, atol=1e-3)
+    assert np.abs(before.object_pose - after.object_pose).max() > 0.01  # type: ignore[operator]
+
+
+def test_a_turning_take_that_is_too_short_is_refused(bank: GraspBank) -> None:
+    grasp = bank.grasps[0]
+    shape = shape_of(grasp.object_name)
+    with pytest.raises(InvalidValueError, match=r"lasts 3\.0 s; it must be 8\.0 s or more"):
+        turning_take("t", shape, grasp, 3.0, np.random.default_rng(0))
+
+
 def test_hands_that_gesture_keep_to_their_sides() -> None:
     gestures = free_take("f", list(HandSide), np.random.default_rng(7))
     for at in times_of(gestures):
@@ -249,25 +353,53 @@ def test_hands_that_gesture_keep_to_their_sides() -> None:
 # Tracked takes
 
 
+@pytest.fixture(scope="module")
+def tracks(reference_data: Path) -> Path:
+    return reference_data / "data/hand_object_tracks/tracks.npz"
+
+
+@pytest.fixture(scope="module")
+def tracked(tracks: Path) -> TrackedTake:
+    return tracked_takes(tracks)[0]
+
+
+@pytest.fixture(scope="module")
+def tracked_joints_m(tracks: Path, tracked: TrackedTake) -> np.ndarray:
+    with np.load(tracks) as stored:
+        joints = stored[f"{tracked.name.removeprefix('tracked-')}_joints"]
+    return np.asarray(joints, dtype=np.float64)
+
+
 def test_real_tracks_are_replayed_by_hands_that_stay_near_the_tracked_joints(
-    reference_data: Path,
+    tracked: TrackedTake, tracked_joints_m: np.ndarray
 ) -> None:
-    path = reference_data / "data/hand_object_tracks/tracks.npz"
-    takes = tracked_takes(path)
-    assert takes
-    with np.load(path) as stored:
-        name = takes[0].name.removeprefix("tracked-")
-        tracked = stored[f"{name}_joints"].astype(np.float64)
-    replayed = np.array(
-        [posed(takes[0].at(frame / 30).hands[0]).joints_m for frame in range(len(tracked))]
-    )
+    frames = range(len(tracked_joints_m))
+    replayed = np.array([posed(tracked.at(frame / 30).hands[0]).joints_m for frame in frames])
     fingers = np.arange(1, 21)
     errors = []
-    for moved, goal in zip(replayed, tracked, strict=True):
+    for moved, goal in zip(replayed, tracked_joints_m, strict=True):
         seen = fingers[np.isfinite(goal[fingers]).all(axis=1)]
         errors += np.linalg.norm(aligned(moved[seen], goal[seen]) - goal[seen], axis=1).tolist()
-    assert len(errors) > 10 * len(tracked)
+    assert len(errors) > 10 * len(frames)
     assert np.median(errors) < 0.008
+
+
+def test_tracks_can_be_filmed_by_the_camera_they_were_tracked_with(
+    tracked: TrackedTake, tracked_joints_m: np.ndarray
+) -> None:
+    settings = FilmSettings(viewpoint=Viewpoint.TRACKED)
+    film_set = draw_film_set(tracked, np.random.default_rng(0), settings)
+    assert (film_set.camera.width, film_set.camera.fx) == (640, 525.0)
+    joints = posed(tracked.at(2.0).hands[0].moved(film_set.camera_from_take)).joints_m
+    apart = np.linalg.norm(joints - tracked_joints_m[60], axis=1)
+    assert np.nanmedian(apart[2:]) < 0.02
+
+
+def test_only_tracked_motions_have_a_camera_of_their_own() -> None:
+    gestures = free_take("f", [HandSide.LEFT], np.random.default_rng(4))
+    settings = FilmSettings(viewpoint=Viewpoint.TRACKED)
+    with pytest.raises(InvalidValueError, match="give --tracks"):
+        draw_film_set(gestures, np.random.default_rng(0), settings)
 
 
 def aligned(points: np.ndarray, goal: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ FROM_BEHIND = np.diag([-1.0, 1.0, -1.0])
 
 def box_at(z_m: float, color: tuple[int, int, int], size_m: float) -> MeshPart:
     mesh = trimesh.creation.box((size_m, size_m, 0.01))
-    return MeshPart(mesh.vertices + (0.0, 0.0, z_m), np.asarray(mesh.faces, np.int32), color)
+    vertices = mesh.vertices + np.array([0.0, 0.0, z_m])
+    return MeshPart(vertices, np.asarray(mesh.faces, np.int32), color)
 
 
 def test_the_nearer_mesh_is_in_front_from_either_side() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation
+from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation, ObjectAnnotation
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandTopology
@@ -18,7 +18,7 @@ from hand_object_recon.evaluation.benchmarking.recording_source import known_top
 from hand_object_recon.evaluation.benchmarking.sequence_truth import SequenceTruth
 from hand_object_recon.evaluation.hand_truth import HandTruth
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
-from hand_object_recon.evaluation.object_truth import NO_OBJECTS, ObjectTruth
+from hand_object_recon.evaluation.object_truth import NO_OBJECTS, ObjectTruth, joined_visible
 from hand_object_recon.recordings.reader import BadFrame
 
 
@@ -73,17 +73,14 @@ class AnnotatedSource:
         """
         stamps_ns: list[int] = []
         hands: list[tuple[int, HandAnnotation]] = []
-        objects: list[tuple[int, str, NDArray[np.float64]]] = []
-        meshes: dict[str, SurfaceMesh] = {}
+        objects: list[tuple[int, ObjectAnnotation]] = []
         for annotated in self.data.read(sequence):
             truth = annotated.truth
             stamps_ns.append(truth.stamp_ns)
             hands += [(truth.stamp_ns, hand) for hand in truth.hands]
-            for thing in truth.objects:
-                objects.append((truth.stamp_ns, thing.name, thing.pose))
-                meshes[thing.name] = SurfaceMesh(thing.vertices_m, thing.faces)
+            objects += [(truth.stamp_ns, thing) for thing in truth.objects]
         frames = np.array(sorted(stamps_ns), dtype=np.int64)
-        return SequenceTruth(frames, _hand_truth(hands), _object_truth(objects, meshes))
+        return SequenceTruth(frames, _hand_truth(hands), _object_truth(objects))
 
     def topologies(self) -> Mapping[str, HandTopology]:
         return known_topologies()
@@ -119,10 +116,16 @@ def _known(values: Sequence[Any]) -> NDArray[Any] | None:
     return None if not values or any(value is None for value in values) else np.array(values)
 
 
-def _object_truth(
-    rows: Sequence[tuple[int, str, NDArray[np.float64]]], meshes: Mapping[str, SurfaceMesh]
-) -> ObjectTruth:
+def _object_truth(rows: Sequence[tuple[int, ObjectAnnotation]]) -> ObjectTruth:
     if not rows:
         return NO_OBJECTS
-    stamps_ns, names, poses = zip(*rows, strict=True)
-    return ObjectTruth(np.array(stamps_ns, dtype=np.int64), np.array(poses), names, meshes)
+    things = [thing for _, thing in rows]
+    held_by = [thing.held_by for thing in things if thing.held_by is not None]
+    return ObjectTruth(
+        np.array([stamp_ns for stamp_ns, _ in rows], dtype=np.int64),
+        np.array([thing.pose for thing in things]),
+        tuple(thing.name for thing in things),
+        {thing.name: SurfaceMesh(thing.vertices_m, thing.faces) for thing in things},
+        tuple(held_by) if len(held_by) == len(things) else None,
+        joined_visible([thing.vertex_visible for thing in things]),
+    )

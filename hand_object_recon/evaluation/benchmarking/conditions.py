@@ -103,6 +103,7 @@ def _splits(hands: PairedHands) -> Iterator[dict[str, NDArray[np.bool_]]]:
             "touches nothing": hands.fingers_touching == 0,
             "touches with one finger or more": hands.fingers_touching > 0,
         }
+        yield {"holds nothing": hands.is_holding == 0.0, "holds an object": hands.is_holding == 1.0}
 
 
 def _bin(hands: PairedHands, values: FloatArray, rows: NDArray[np.intp]) -> Bin:

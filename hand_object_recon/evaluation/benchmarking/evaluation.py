@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,30 @@ from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.core.hands import HandTopology
 from hand_object_recon.evaluation.benchmarking.detection_scores import detection_scores
 from hand_object_recon.evaluation.benchmarking.evaluation_folder import EvaluationFolder
+from hand_object_recon.evaluation.benchmarking.grasp_scores import contact_part_scores, grasp_scores
 from hand_object_recon.evaluation.benchmarking.hand_scores import (
+    holding_scores,
     joint_scores,
     motion_scores,
     surface_scores,
     two_hand_scores,
 )
+from hand_object_recon.evaluation.benchmarking.object_motion_scores import object_motion_scores
 from hand_object_recon.evaluation.benchmarking.object_scores import (
-    gives_objects,
     interaction_scores,
     object_scores,
-    pair_objects,
+    seen_scores,
+    size_scores,
 )
 from hand_object_recon.evaluation.benchmarking.paired_hands import (
     PairedHands,
     SequenceOfBoth,
     pair_hands,
+)
+from hand_object_recon.evaluation.benchmarking.paired_objects import (
+    PairedObjects,
+    gives_objects,
+    pair_objects,
 )
 from hand_object_recon.evaluation.benchmarking.result_columns import load_results
 from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup
@@ -49,12 +57,15 @@ class ScoredReconstructor:
         How often a frame could not be used, by the reason.
     stage_ms
         Milliseconds of every frame by stage; empty where they were not kept.
+    objects
+        None where it gave none in any frame.
     topologies
         Triangles of its meshes by topology name.
     """
 
     name: str
     hands: PairedHands
+    objects: PairedObjects | None
     groups: tuple[ScoreGroup, ...]
     detection: DetectionScores
     frames: int
@@ -147,11 +158,13 @@ def _scored(
     ]
     topologies = folder.read_topologies(name)
     hands = pair_hands(sequences, is_video=is_video)
+    objects = pair_objects(sequences, is_video=is_video) if gives_objects(sequences) else None
     latencies = [folder.read_latencies(name, sequence) for sequence in truths]
     return ScoredReconstructor(
         name=name,
         hands=hands,
-        groups=_groups(hands, topologies),
+        objects=objects,
+        groups=_groups(hands, objects, topologies),
         detection=detection_scores(sequences, with_sides=None not in hands.sides),
         frames=sum(len(sequence.results.stamps_ns) for sequence in sequences),
         problems=_problems(sequences),
@@ -160,15 +173,34 @@ def _scored(
     )
 
 
-def _groups(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> tuple[ScoreGroup, ...]:
-    groups = [joint_scores(hands), surface_scores(hands, topologies), two_hand_scores(hands)]
+def _groups(
+    hands: PairedHands, objects: PairedObjects | None, topologies: Mapping[str, HandTopology]
+) -> tuple[ScoreGroup, ...]:
+    groups = [
+        joint_scores(hands),
+        surface_scores(hands, topologies),
+        two_hand_scores(hands),
+        holding_scores(hands),
+    ]
     if hands.is_video:
         groups.append(motion_scores(hands))
-    if gives_objects(hands.sequences):
-        pairs = pair_objects(hands.sequences)
-        faces = {name: topology.faces for name, topology in topologies.items()}
-        groups += [object_scores(pairs), interaction_scores(hands, pairs, faces)]
+    if objects is not None:
+        groups += _object_groups(hands, objects, topologies)
     return tuple(group for group in groups if group.scores)
+
+
+def _object_groups(
+    hands: PairedHands, objects: PairedObjects, topologies: Mapping[str, HandTopology]
+) -> Iterator[ScoreGroup]:
+    faces = {name: topology.faces for name, topology in topologies.items()}
+    yield object_scores(objects)
+    yield seen_scores(objects)
+    yield size_scores(objects)
+    if hands.is_video:
+        yield object_motion_scores(objects)
+        yield grasp_scores(hands.sequences)
+    yield interaction_scores(hands, objects, faces)
+    yield contact_part_scores(hands)
 
 
 def _problems(sequences: Sequence[SequenceOfBoth]) -> dict[str, int]:

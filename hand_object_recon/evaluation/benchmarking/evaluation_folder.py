@@ -21,7 +21,7 @@ from hand_object_recon.evaluation.benchmarking.array_files import (
 )
 
 RUN_FILE: Final = "run.json"
-FORMAT: Final = "hand_object_recon evaluation 1"
+FORMAT: Final = "hand_object_recon evaluation 2"
 
 Latencies = Mapping[str, list[float]]
 

@@ -15,7 +15,7 @@ from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands
 from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup, joined
 from hand_object_recon.evaluation.metrics.curves import area_under_curve
 from hand_object_recon.evaluation.metrics.f_scores import f_scores
-from hand_object_recon.evaluation.metrics.metric_value import MetricValue, summarise
+from hand_object_recon.evaluation.metrics.metric_value import MetricValue, Statistic, summarise
 from hand_object_recon.evaluation.metrics.motion import acceleration_error, jitter
 from hand_object_recon.evaluation.metrics.paired_points import PairedPoints
 from hand_object_recon.evaluation.metrics.point_errors import (
@@ -34,14 +34,18 @@ _F_SCORE_NAMES: Final = {0.005: "F@5", 0.015: "F@15"}
 def joint_scores(hands: PairedHands) -> ScoreGroup:
     """Errors of the 21 joints."""
     joints, of = hands.joints, hands.sequence_numbers
+    error = mean_point_error(joints)
     return ScoreGroup(
         "joints",
         "Joints",
-        "Mean over the 21 joints, then over hands with an estimate. Wrist: of that joint alone. "
+        "Mean over the 21 joints, then over hands with an estimate; median and 95 % are over the "
+        "hands, too. Wrist: of that joint alone. "
         "Knuckle-relative: MPJPE with the middle knuckles on each other. AUC: camera frame, up "
         "to 50 mm, a missing hand counts as 0.",
         (
-            Score("mpjpe_mm", "MPJPE", mean_point_error(joints), of),
+            Score("mpjpe_mm", "MPJPE", error, of),
+            Score("mpjpe_median_mm", "median", error.over(Statistic.MEDIAN), of),
+            Score("mpjpe_p95_mm", "95 %", error.over(Statistic.PERCENTILE_95), of),
             Score("root_error_mm", "wrist", root_error(joints, WRIST), of),
             Score(
                 "root_relative_mpjpe_mm",
@@ -98,6 +102,25 @@ def two_hand_scores(hands: PairedHands) -> ScoreGroup:
         scores = (Score("mrrpe_mm", "MRRPE", error, of, counted="frames with both hands"),)
     return ScoreGroup(
         "two_hands", "Two hands", "Error of the left wrist seen from the right one.", scores
+    )
+
+
+def holding_scores(hands: PairedHands) -> ScoreGroup:
+    """Errors of the joints of hands that hold an object; nothing where the truth tells of none."""
+    rows = np.flatnonzero(hands.is_holding == 1.0)
+    joints, of = _rows_of(hands.joints, rows), hands.sequence_numbers[rows]
+    error = mean_point_error(joints)
+    scores = (
+        Score("holding_mpjpe_mm", "MPJPE", error, of),
+        Score("holding_median_mm", "median", error.over(Statistic.MEDIAN), of),
+        Score("holding_p95_mm", "95 %", error.over(Statistic.PERCENTILE_95), of),
+        Score("holding_pa_mpjpe_mm", "PA-MPJPE", procrustes_error(joints), of),
+    )
+    return ScoreGroup(
+        "holding",
+        "Joints of hands that hold an object",
+        "Mean over the 21 joints; mean, median and 95 % over the hands.",
+        scores if len(rows) else (),
     )
 
 

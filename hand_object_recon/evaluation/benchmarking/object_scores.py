@@ -1,21 +1,36 @@
-"""The metrics of objects, and of hands and objects together."""
+"""The metrics of objects' surfaces, and of hands and objects together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.errors import InvalidValueError
-from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands, SequenceOfBoth
+from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands
+from hand_object_recon.evaluation.benchmarking.paired_objects import PairedObjects
 from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup
 from hand_object_recon.evaluation.metrics.interaction import contact_scores
-from hand_object_recon.evaluation.metrics.metric_value import FloatArray
+from hand_object_recon.evaluation.metrics.metric_value import (
+    FloatArray,
+    MetricValue,
+    summarise_found,
+)
 from hand_object_recon.evaluation.metrics.nearest_samples import nearest_samples
 from hand_object_recon.evaluation.metrics.object_pose import center_error
+from hand_object_recon.evaluation.metrics.object_size import (
+    enclosed_volume_m3,
+    smallest_box_extents,
+)
+from hand_object_recon.evaluation.metrics.point_errors import MM_PER_M
+from hand_object_recon.evaluation.metrics.seen_surface import (
+    PartlySeen,
+    SeenDistances,
+    seen_distances,
+)
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh, sample_surface
 from hand_object_recon.evaluation.metrics.surface_scores import (
     GSDF_OBJECT_THRESHOLDS_M,
@@ -25,45 +40,28 @@ from hand_object_recon.evaluation.metrics.surface_scores import (
 )
 
 _SEED: Final = 0
+_PERCENT: Final = 100.0
+_COMPLETE_M: Final = 0.005
+_SIZE_AFTER_S: Final = 2.0
+_COUNTED: Final = "objects"
 
 
-@dataclass(frozen=True, eq=False)
-class ObjectPair:
-    """A true object in the camera frame beside the estimated one, None where there is none."""
-
-    sequence: int
-    stamp_ns: int
-    truth: SurfaceMesh
-    estimate: SurfaceMesh | None
-
-
-def pair_objects(sequences: Sequence[SequenceOfBoth]) -> list[ObjectPair]:
-    """The estimate nearest to each true object, by the middle of their vertices."""
-    return [
-        ObjectPair(number, stamp_ns, truth, estimate)
-        for number, sequence in enumerate(sequences)
-        for stamp_ns, truth, estimate in _pairs_of(sequence)
-    ]
-
-
-def gives_objects(sequences: Sequence[SequenceOfBoth]) -> bool:
-    """Whether any frame's results hold an object."""
-    return any(len(sequence.results.columns["object_frame"]) for sequence in sequences)
-
-
-def object_scores(pairs: Sequence[ObjectPair]) -> ScoreGroup:
-    """Errors of the objects' surfaces in the camera frame, without any alignment."""
-    of = np.array([pair.sequence for pair in pairs], dtype=np.int64)
+def object_scores(objects: PairedObjects) -> ScoreGroup:
+    """Errors of the objects' whole surfaces in the camera frame, without any alignment."""
+    rows = objects.shown_shapes
+    of = objects.sequence_numbers[rows]
     random = np.random.default_rng(_SEED)
-    truths = [sample_surface(pair.truth, GSDF_SAMPLES, random) for pair in pairs]
-    estimates = [_samples(pair.estimate, random) for pair in pairs]
+    truths = [_samples(objects.true_mesh(row), random) for row in rows.tolist()]
+    meshes = [objects.estimated_mesh(row) for row in rows.tolist()]
+    estimates = [None if mesh is None else _samples(mesh, random) for mesh in meshes]
     found = nearest_samples(estimates, truths)
     centers = np.array([_center(samples) for samples in estimates]).reshape(-1, 3)
     true_centers = np.array([samples.mean(axis=0) for samples in truths]).reshape(-1, 3)
     f_values = surface_f_scores(found, GSDF_OBJECT_THRESHOLDS_M)
+    volumes = _volume_errors(objects, rows)
     scores = [
-        Score("object_center_mm", "centre", center_error(centers, true_centers), of),
-        Score("object_chamfer_cm2", "Chamfer (gSDF)", chamfer_gsdf(found), of),
+        Score("object_center_mm", "centre", center_error(centers, true_centers), of, False),
+        Score("object_chamfer_cm2", "Chamfer (gSDF)", chamfer_gsdf(found), of, False),
         *(
             Score(
                 f"object_f_{round(1000 * threshold)}mm",
@@ -74,28 +72,93 @@ def object_scores(pairs: Sequence[ObjectPair]) -> ScoreGroup:
             )
             for threshold, value in f_values.items()
         ),
+        Score("object_volume_percent", "volume error", volumes, of, False),
     ]
     return ScoreGroup(
         "objects",
         "Objects",
-        "Surfaces in the camera frame without gSDF's alignment on the hand; Chamfer is the median; "
-        "an object without an estimate counts as 0 in the F-scores.",
-        tuple(scores if pairs else ()),
+        "Surfaces in the camera frame without gSDF's alignment on the hand, while objects are "
+        "held, in videos at the end of each half second; Chamfer is the median; an object without "
+        "an estimate counts as 0 in the F-scores.",
+        tuple(_counted(score) for score in scores) if len(rows) else (),
+    )
+
+
+def seen_scores(objects: PairedObjects) -> ScoreGroup:
+    """How good the part of the objects' surfaces is that the camera has seen while they were
+    held; nothing where the truth or no estimate tells which that is."""
+    rows = [row for row in objects.shown_shapes.tolist() if objects.truly_seen(row) is not None]
+    random = np.random.default_rng(_SEED)
+    found = [_seen(objects, row, random) for row in rows]
+    of = objects.sequence_numbers[rows]
+
+    def score(key: str, name: str, unit: str, measure: Callable[[SeenDistances], float]) -> Score:
+        measured = [None if one is None else measure(one) for one in found]
+        return Score(key, name, summarise_found(measured, unit), of, False, _COUNTED)
+
+    def share(key: str, name: str, unit: str, measure: Callable[[SeenDistances], float]) -> Score:
+        lower = score(key, name, unit, measure)
+        return replace(lower, value=lower.value.with_worst(0.0), higher_is_better=True)
+
+    scores = (
+        score("seen_median_mm", "median", "mm", lambda d: MM_PER_M * d.quantile_m(0.5)),
+        score("seen_p95_mm", "95 %", "mm", lambda d: MM_PER_M * d.quantile_m(0.95)),
+        score("seen_chamfer_mm", "Chamfer", "mm", lambda d: MM_PER_M * d.chamfer_m),
+        share("seen_f_5mm", "F@5", "", lambda d: d.f_score(0.005)),
+        share("seen_f_10mm", "F@10", "", lambda d: d.f_score(0.010)),
+        share(
+            "seen_complete_percent",
+            "completeness",
+            "%",
+            lambda d: _PERCENT * d.completeness(_COMPLETE_M),
+        ),
+    )
+    return ScoreGroup(
+        "seen",
+        "Seen surface",
+        "Of the surface an estimate calls seen: median and 95 % of its distances to the true one. "
+        "Completeness: share of the true area the camera has seen, while the object was held, that "
+        "lies within 5 mm of it. Chamfer is the mean of both directions.",
+        scores if any(one is not None for one in found) else (),
+    )
+
+
+def size_scores(objects: PairedObjects) -> ScoreGroup:
+    """How far the objects' sizes are off once they have been held for two seconds."""
+    rows = [
+        row
+        for row in objects.shown_shapes.tolist()
+        if (objects.pairs[row].held_s or 0.0) >= _SIZE_AFTER_S
+    ]
+    sizes = _Sizes(objects)
+    of = objects.sequence_numbers[rows]
+    box = summarise_found([sizes.mesh_error_mm(row) for row in rows], "mm")
+    fitted = summarise_found([sizes.primitive_error_mm(row) for row in rows], "mm")
+    scores = [_counted(Score("object_size_mm", "mesh", box, of, False))]
+    if fitted.count_used:
+        scores.append(_counted(Score("primitive_size_mm", "simple body", fitted, of, False)))
+    return ScoreGroup(
+        "sizes",
+        "Size of objects",
+        "Mean error of the three lengths of the smallest box around the mesh, and of the simple "
+        "body fitted to it, after two seconds of holding.",
+        tuple(scores) if box.count_used else (),
     )
 
 
 def interaction_scores(
-    hands: PairedHands, pairs: Sequence[ObjectPair], faces: dict[str, NDArray[np.int32]]
+    hands: PairedHands, objects: PairedObjects, faces: dict[str, NDArray[np.int32]]
 ) -> ScoreGroup:
     """How estimated hands and estimated objects touch, in frames whose truth has both.
 
     faces
         Triangles of the hand meshes by topology name.
     """
-    estimates = {(pair.sequence, pair.stamp_ns): pair.estimate for pair in pairs}
+    shown = [(objects.pairs[row], row) for row in objects.shown_shapes.tolist()]
+    estimates = {(pair.sequence, pair.stamp_ns): row for pair, row in shown}
     rows = [row for row in range(len(hands)) if _frame(hands, row) in estimates]
     meshes = [_hand_mesh(hands, row, faces) for row in rows]
-    things = [estimates[_frame(hands, row)] for row in rows]
+    things = [objects.estimated_mesh(estimates[_frame(hands, row)]) for row in rows]
     found = contact_scores(meshes, things)
     of = hands.sequence_numbers[rows]
     scores = (
@@ -110,30 +173,66 @@ def interaction_scores(
     )
 
 
-def _pairs_of(
-    sequence: SequenceOfBoth,
-) -> Iterator[tuple[int, SurfaceMesh, SurfaceMesh | None]]:
-    objects, results = sequence.truth.objects, sequence.results
-    for row, stamp_ns in enumerate(objects.stamps_ns.tolist()):
-        truth = objects.mesh_of(row)
-        center = truth.vertices_m.mean(axis=0)
-        estimates = [_object_mesh(sequence, thing) for thing in results.objects_at(stamp_ns)]
-        distances = [
-            float(np.linalg.norm(mesh.vertices_m.mean(axis=0) - center)) for mesh in estimates
-        ]
-        nearest = int(np.argmin(np.nan_to_num(distances, nan=np.inf))) if estimates else -1
-        yield stamp_ns, truth, estimates[nearest] if estimates else None
+class _Sizes:
+    """Errors of lengths; the boxes of meshes that stay the same are found once."""
+
+    def __init__(self, objects: PairedObjects) -> None:
+        self._objects = objects
+        self._boxes: dict[tuple[int, ...], FloatArray] = {}
+
+    def mesh_error_mm(self, row: int) -> float | None:
+        pair, thing = self._objects.pairs[row], self._objects.estimate(row)
+        if thing is None or pair.estimate is None:
+            return None
+        columns = self._objects.sequences[pair.sequence].results.columns
+        mesh = int(columns["object_mesh"][pair.estimate])
+        return self._error_mm(row, self._box((pair.sequence, mesh), thing.vertices_m))
+
+    def primitive_error_mm(self, row: int) -> float | None:
+        thing = self._objects.estimate(row)
+        if thing is None or thing.primitive is None:
+            return None
+        return self._error_mm(row, np.sort(thing.primitive.size_m)[::-1])
+
+    def _error_mm(self, row: int, lengths_m: FloatArray) -> float:
+        shape = self._objects.true_shape(row)
+        truth = self._box((id(shape),), shape.vertices_m)
+        return float(MM_PER_M * np.abs(lengths_m - truth).mean())
+
+    def _box(self, key: tuple[int, ...], vertices_m: NDArray[np.floating]) -> FloatArray:
+        if key not in self._boxes:
+            self._boxes[key] = smallest_box_extents(vertices_m)
+        return self._boxes[key]
 
 
-def _object_mesh(sequence: SequenceOfBoth, row: int) -> SurfaceMesh:
-    try:
-        return SurfaceMesh(*sequence.results.object_mesh(row))
-    except InvalidValueError as error:
-        raise InvalidValueError(f"object {row} of sequence {sequence.name}: {error}") from None
+def _seen(objects: PairedObjects, row: int, random: np.random.Generator) -> SeenDistances | None:
+    thing, mesh, truth = objects.estimate(row), objects.estimated_mesh(row), objects.truly_seen(row)
+    if thing is None or mesh is None or truth is None or thing.vertex_seen is None:
+        return None
+    return seen_distances(PartlySeen(mesh, thing.vertex_seen), truth, random)
 
 
-def _samples(mesh: SurfaceMesh | None, random: np.random.Generator) -> FloatArray | None:
-    return None if mesh is None else sample_surface(mesh, GSDF_SAMPLES, random)
+def _volume_errors(objects: PairedObjects, rows: NDArray[np.intp]) -> MetricValue:
+    errors = [
+        _volume_error_percent(objects.estimate(row), objects.true_shape(row))
+        for row in rows.tolist()
+    ]
+    return summarise_found(errors, "%")
+
+
+def _volume_error_percent(thing: ObjectEstimate | None, truth: SurfaceMesh) -> float | None:
+    if thing is None:
+        return None
+    estimated = enclosed_volume_m3(SurfaceMesh(thing.vertices_m, thing.faces))
+    return _PERCENT * abs(estimated / enclosed_volume_m3(truth) - 1.0)
+
+
+def _counted(score: Score) -> Score:
+    return replace(score, counted=_COUNTED)
+
+
+def _samples(mesh: SurfaceMesh, random: np.random.Generator) -> FloatArray:
+    return sample_surface(mesh, GSDF_SAMPLES, random)
 
 
 def _center(samples: FloatArray | None) -> FloatArray:

@@ -16,6 +16,7 @@ from hand_object_recon.evaluation.benchmarking.result_columns import SequenceRes
 from hand_object_recon.evaluation.benchmarking.sequence_truth import SequenceTruth
 from hand_object_recon.evaluation.hand_truth import HandTruth
 from hand_object_recon.evaluation.metrics.paired_points import PairedPoints, pair_points
+from hand_object_recon.evaluation.object_truth import ObjectTruth
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -179,6 +180,28 @@ class PairedHands:
         touching = [self._optional(pair, "touching") for pair in self.pairs]
         return np.array([np.sum(fingers) for fingers in touching], dtype=float)
 
+    def touching(self, number: int) -> NDArray[np.bool_] | None:
+        """(5,) fingers that touch an object, None where it is not known."""
+        pair = self.pairs[number]
+        touching = self._hands(pair).touching
+        return None if touching is None else touching[pair.row]
+
+    @cached_property
+    def is_holding(self) -> FloatArray:
+        """(N,) 1 where the hand holds an object, 0 where not, NaN where it is not known."""
+        holders = [holders_by_stamp(sequence.truth.objects) for sequence in self.sequences]
+        return np.array(
+            [
+                np.nan
+                if (known := holders[number]) is None or side is None
+                else side in known.get(stamp_ns, frozenset())
+                for number, stamp_ns, side in zip(
+                    self.sequence_numbers.tolist(), self.stamps_ns.tolist(), self.sides, strict=True
+                )
+            ],
+            dtype=float,
+        )
+
     def rows_by_track(self) -> Iterator[NDArray[np.intp]]:
         """The hands of each track, in order of time."""
         numbers: dict[tuple[int, HandSide | None], list[int]] = {}
@@ -196,6 +219,16 @@ class PairedHands:
 
     def _results(self, pair: HandPair) -> SequenceResults:
         return self.sequences[pair.sequence].results
+
+
+def holders_by_stamp(objects: ObjectTruth) -> dict[int, frozenset[HandSide]] | None:
+    """Sides of the hands that hold an object, by the frame's stamp; None where it is not known."""
+    if objects.held_by is None:
+        return None
+    holders: dict[int, frozenset[HandSide]] = {}
+    for stamp_ns, sides in zip(objects.stamps_ns.tolist(), objects.held_by, strict=True):
+        holders[stamp_ns] = holders.get(stamp_ns, frozenset()) | sides
+    return holders
 
 
 def pair_hands(sequences: Sequence[SequenceOfBoth], *, is_video: bool) -> PairedHands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,10 +164,4 @@ def _hands_at(hands: HandTruth, stamps_ns: NDArray[np.int64]) -> HandTruth:
 
 
 def _objects_at(objects: ObjectTruth, stamps_ns: NDArray[np.int64]) -> ObjectTruth:
-    rows = np.flatnonzero(np.isin(objects.stamps_ns, stamps_ns))
-    return replace(
-        objects,
-        stamps_ns=objects.stamps_ns[rows],
-        poses=objects.poses[rows],
-        names=tuple(objects.names[row] for row in rows),
-    )
+    return objects.of_rows(np.flatnonzero(np.isin(objects.stamps_ns, stamps_ns)))

@@ -16,6 +16,10 @@ from hand_object_recon.evaluation.benchmarking.conditions import (
     bins_of,
 )
 from hand_object_recon.evaluation.benchmarking.evaluation import Evaluation, ScoredReconstructor
+from hand_object_recon.evaluation.benchmarking.object_motion_scores import (
+    FollowedObjects,
+    followed_objects,
+)
 from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands
 from hand_object_recon.evaluation.benchmarking.report_tables import total_ms
 from hand_object_recon.evaluation.metrics.alignments import procrustes_aligned, root_relative
@@ -48,6 +52,7 @@ _PERCENTILES: Final = (50, 95, 99)
 _NS_PER_S: Final = 1e9
 _MOST_SEQUENCES_DRAWN: Final = 4
 _LONGEST_STEP: Final = 1.5
+_AGE_STEP_S: Final = 0.5
 _ERROR: Final = Quantity("MPJPE", "mm", Better.LOWER)
 
 
@@ -95,6 +100,25 @@ def time_charts(evaluation: Evaluation) -> Iterator[Curves]:
             )
 
 
+def object_motion_chart(evaluation: Evaluation) -> Curves | None:
+    """How objects are followed the longer their tracks last; None without any in a video."""
+    series = [
+        _age_series(item.name, followed_objects(item.objects))
+        for item in evaluation.reconstructors
+        if evaluation.is_video and item.objects is not None
+    ]
+    drawn = [line for line in series if line is not None]
+    if not drawn:
+        return None
+    return Curves(
+        "Motion of objects over time",
+        Quantity("time since the track began", "s"),
+        Quantity("surface", "mm", Better.LOWER),
+        tuple(drawn),
+        text="Mean over held objects of each half second; fewer last long.",
+    )
+
+
 def joint_bars(evaluation: Evaluation) -> Bars:
     """Mean error of each joint."""
     errors = [error_of_each_point(item.hands.joints) for item in evaluation.reconstructors]
@@ -124,6 +148,19 @@ def latency_bars(evaluation: Evaluation) -> Iterator[Bars]:
                 tuple(f"p{percent}" for percent in _PERCENTILES),
                 tuple(groups),
             )
+
+
+def _age_series(name: str, followed: FollowedObjects) -> Series | None:
+    """Mean error of the surface by the age of the track; None with less than two points."""
+    known = np.isfinite(followed.surface_mm)
+    parts = (followed.age_s[known] // _AGE_STEP_S).astype(np.int64)
+    counts = np.bincount(parts)
+    filled = np.flatnonzero(counts)
+    if len(filled) < 2:
+        return None
+    means = np.bincount(parts, followed.surface_mm[known])[filled] / counts[filled]
+    ages_s = (_AGE_STEP_S * (filled + 0.5)).astype(np.float64)
+    return Series(name, ages_s, means.astype(np.float64))
 
 
 def _pck_series(name: str, pairs: PairedPoints) -> Series:

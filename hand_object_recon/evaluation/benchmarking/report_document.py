@@ -12,6 +12,7 @@ from hand_object_recon.evaluation.benchmarking.report_charts import (
     condition_charts,
     joint_bars,
     latency_bars,
+    object_motion_chart,
     pck_charts,
     time_charts,
 )
@@ -88,6 +89,7 @@ def _accuracy_section(evaluation: Evaluation) -> Section:
 
 def _dependence_blocks(evaluation: Evaluation) -> Iterator[Block]:
     yield from time_charts(evaluation)
+    yield from _there((object_motion_chart(evaluation),))
     yield from condition_charts(evaluation)
     yield joint_bars(evaluation)
     yield from _there((kinds_table(evaluation), sequence_table(evaluation)))

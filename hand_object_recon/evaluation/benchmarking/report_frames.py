@@ -160,15 +160,15 @@ def _picture(item: ScoredReconstructor, hand: ShownHand, frame: RgbdFrame) -> Pi
     truth = sequence.truth.hands
     for row in np.flatnonzero(truth.stamps_ns == stamp_ns).tolist():
         _draw_bones(image, truth.joints_m[row], frame.camera)
-    shown = _cropped(image, item.hands.joints.truth_m[hand.row], frame.camera)
+    shown = cropped(image, item.hands.joints.truth_m[hand.row], frame.camera)
     return Picture(_caption(item.hands, hand), shown, tuple(_facts(item.hands, hand.row)))
 
 
-def _cropped(
-    image: NDArray[np.uint8], joints_m: NDArray[Any], camera: CameraIntrinsics
+def cropped(
+    image: NDArray[np.uint8], points_m: NDArray[Any], camera: CameraIntrinsics
 ) -> NDArray[np.uint8]:
-    """The part around a true hand in the picture's own proportions, two fifths of it or more."""
-    pixels = project(joints_m, camera)
+    """The part around points (N, 3) in the picture's own proportions, two fifths of it or more."""
+    pixels = project(points_m, camera)
     if not np.isfinite(pixels).all():
         return image
     box = BoundingBox.around(pixels).grown(_MARGIN)

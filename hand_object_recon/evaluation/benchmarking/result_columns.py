@@ -21,11 +21,16 @@ from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.core.validation import require_array
 from hand_object_recon.evaluation.benchmarking.array_files import read_arrays, write_arrays
-
-Columns = Mapping[str, NDArray[Any]]
+from hand_object_recon.evaluation.benchmarking.column_layout import Columns, Layout, as_columns
+from hand_object_recon.evaluation.benchmarking.object_columns import (
+    OBJECT_COLUMN_NAMES,
+    ObjectRows,
+    object_columns,
+    require_object_shapes,
+)
 
 _FRAME_COLUMNS: Final = ("stamps_ns", "problem", "frame_id", "method")
-_HAND_COLUMNS: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
+_HAND_COLUMNS: Final[Layout] = {
     "hand_frame": ((), np.int64),
     "hand_track_id": ((), np.int64),
     "hand_score": ((), np.float64),
@@ -37,20 +42,12 @@ _HAND_COLUMNS: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
     "hand_placement_residual_m": ((), np.float64),
     "hand_vertex_count": ((), np.int64),
 }
-_OBJECT_COLUMNS: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
-    "object_frame": ((), np.int64),
-    "object_track_id": ((), np.int64),
-    "object_score": ((), np.float64),
-    "object_held_by": ((), np.int64),
-    "object_pose": ((4, 4), np.float64),
-    "object_vertex_count": ((), np.int64),
-    "object_face_count": ((), np.int64),
-}
 
 
 @dataclass(frozen=True, eq=False)
 class SequenceResults:
-    """Reconstructions of a sequence, one row a frame, a hand and an object.
+    """Reconstructions of a sequence, one row a frame, a hand, an object and a contact; meshes of
+    objects, which stay the same over many frames, have rows of their own.
 
     stamps_ns, problems
         (F,) int64 of every frame that was run, and for each why it could not be used, or "".
@@ -82,13 +79,19 @@ class SequenceResults:
         return joints
 
     def vertices_m(self, hand: int) -> NDArray[np.float32]:
-        return self._part("hand_vertices_m", "hand_vertex_count", hand)
+        start, end = self._vertex_ends[hand : hand + 2]
+        vertices: NDArray[np.float32] = self.columns["hand_vertices_m"][start:end]
+        return vertices
 
     def object_mesh(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """An object's vertices in the camera frame, and its faces."""
-        thing = self._object(row)
+        thing = self.object_at(row)
         vertices = thing.vertices_m @ thing.pose[:3, :3].T + thing.pose[:3, 3]
         return vertices.astype(np.float32), thing.faces
+
+    def object_at(self, row: int) -> ObjectEstimate:
+        """An object as it was estimated."""
+        return self._objects.at(row)
 
     def reconstruction_at(self, stamp_ns: int) -> Reconstruction:
         """The frame's reconstruction, without times.
@@ -103,7 +106,7 @@ class SequenceResults:
             frame_id=str(self.columns["frame_id"]),
             method=str(self.columns["method"]),
             hands=tuple(self._hand(row) for row in self.hands_at(stamp_ns).tolist()),
-            objects=tuple(self._object(row) for row in self.objects_at(stamp_ns).tolist()),
+            objects=tuple(self.object_at(row) for row in self.objects_at(stamp_ns).tolist()),
         )
 
     def _hand(self, row: int) -> HandEstimate:
@@ -124,25 +127,18 @@ class SequenceResults:
             placement_residual_m=float(value("placement_residual_m")),
         )
 
-    def _object(self, row: int) -> ObjectEstimate:
-        return ObjectEstimate(
-            track_id=int(self.columns["object_track_id"][row]),
-            score=float(self.columns["object_score"][row]),
-            pose=self.columns["object_pose"][row],
-            vertices_m=self._part("object_vertices_m", "object_vertex_count", row),
-            faces=self._part("object_faces", "object_face_count", row),
-            held_by=int(self.columns["object_held_by"][row]),
-        )
-
     @cached_property
     def _frame_at(self) -> dict[int, int]:
         return {int(stamp): frame for frame, stamp in enumerate(self.stamps_ns)}
 
     @cached_property
-    def _ends(self) -> dict[str, NDArray[np.int64]]:
-        """Where each row's vertices and faces begin and end."""
-        counts = ("hand_vertex_count", "object_vertex_count", "object_face_count")
-        return {name: np.append(0, np.cumsum(self.columns[name])) for name in counts}
+    def _objects(self) -> ObjectRows:
+        return ObjectRows(self.columns)
+
+    @cached_property
+    def _vertex_ends(self) -> NDArray[np.int64]:
+        """Where each hand's vertices begin and end."""
+        return np.append(0, np.cumsum(self.columns["hand_vertex_count"]))
 
     def _rows(self, column: str, stamp_ns: int) -> NDArray[np.intp]:
         frame = self._frame_at.get(stamp_ns)
@@ -150,10 +146,6 @@ class SequenceResults:
             return np.empty(0, dtype=np.intp)
         low, high = np.searchsorted(self.columns[column], [frame, frame + 1])
         return np.arange(low, high)
-
-    def _part(self, column: str, counts: str, row: int) -> NDArray[Any]:
-        ends = self._ends[counts]
-        return self.columns[column][ends[row] : ends[row + 1]]
 
 
 def columns_of(
@@ -183,7 +175,7 @@ def columns_of(
         "frame_id": np.array(made[0].frame_id if made else "", dtype=np.str_),
         "method": np.array(made[0].method if made else "", dtype=np.str_),
         **_hand_columns(hands),
-        **_object_columns(things),
+        **object_columns(things),
     }
     _number_tracks(columns)
     return SequenceResults(columns["stamps_ns"], tuple(problems), columns)
@@ -203,7 +195,7 @@ def load_results(path: Path) -> SequenceResults:
         The file cannot be read, or is not one of a sequence's results.
     """
     columns = read_arrays(path)
-    wanted = (*_FRAME_COLUMNS, *_HAND_COLUMNS, *_OBJECT_COLUMNS)
+    wanted = (*_FRAME_COLUMNS, *_HAND_COLUMNS, *OBJECT_COLUMN_NAMES)
     missing = [name for name in wanted if name not in columns]
     if missing:
         raise RecordingError(f"results {path} lack {', '.join(missing)}; evaluate again")
@@ -223,32 +215,18 @@ def _hand_columns(hands: Sequence[tuple[int, HandEstimate]]) -> dict[str, NDArra
     for name in _HAND_COLUMNS:
         if name not in values:
             values[name] = [getattr(hand, name.removeprefix("hand_")) for _, hand in hands]
-    columns = _as_arrays(values, _HAND_COLUMNS)
+    columns = as_columns(values, _HAND_COLUMNS)
     columns["hand_side"] = np.array([str(hand.side) for _, hand in hands], dtype=np.str_)
     columns["hand_topology"] = np.array([hand.topology for _, hand in hands], dtype=np.str_)
     columns["hand_vertices_m"] = _joined([hand.vertices_m for _, hand in hands], np.float32)
     return columns
 
 
-def _object_columns(things: Sequence[tuple[int, ObjectEstimate]]) -> dict[str, NDArray[Any]]:
-    values: dict[str, list[Any]] = {
-        "object_frame": [frame for frame, _ in things],
-        "object_vertex_count": [len(thing.vertices_m) for _, thing in things],
-        "object_face_count": [len(thing.faces) for _, thing in things],
-    }
-    for name in _OBJECT_COLUMNS:
-        if name not in values:
-            values[name] = [getattr(thing, name.removeprefix("object_")) for _, thing in things]
-    columns = _as_arrays(values, _OBJECT_COLUMNS)
-    columns["object_vertices_m"] = _joined([thing.vertices_m for _, thing in things], np.float32)
-    columns["object_faces"] = _joined([thing.faces for _, thing in things], np.int32)
-    return columns
-
-
 def _number_tracks(columns: dict[str, NDArray[Any]]) -> None:
-    hands = np.concatenate([columns["hand_track_id"], columns["object_held_by"]])
+    names = ("hand_track_id", "object_held_by", "contact_hand_track_id")
+    hands = np.concatenate([columns[name] for name in names])
     numbers = _numbers_by_appearance(hands[hands >= 0])
-    for name in ("hand_track_id", "object_held_by"):
+    for name in names:
         columns[name] = _renumbered(columns[name], numbers)
     objects = _numbers_by_appearance(columns["object_track_id"])
     columns["object_track_id"] = _renumbered(columns["object_track_id"], objects)
@@ -263,28 +241,15 @@ def _renumbered(track_ids: NDArray[np.int64], numbers: Mapping[int, int]) -> NDA
     return np.array([numbers.get(track, track) for track in track_ids.tolist()], dtype=np.int64)
 
 
-def _as_arrays(
-    values: Mapping[str, list[Any]],
-    layout: Mapping[str, tuple[tuple[int, ...], type[np.generic]]],
-) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.array(values[name], dtype=dtype).reshape(len(values[name]), *shape)
-        for name, (shape, dtype) in layout.items()
-    }
-
-
 def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
     return np.concatenate(parts).astype(dtype) if parts else np.empty((0, 3), dtype=dtype)
 
 
 def _require_shapes(columns: Columns) -> None:
     require_array("stamps_ns", columns["stamps_ns"], (None,), np.int64)
-    for first, layout in (("hand_frame", _HAND_COLUMNS), ("object_frame", _OBJECT_COLUMNS)):
-        count = len(columns[first])
-        for name, (shape, dtype) in layout.items():
-            require_array(name, columns[name], (count, *shape), dtype)
-    for name, counts in (
-        ("hand_vertices_m", "hand_vertex_count"),
-        ("object_vertices_m", "object_vertex_count"),
-    ):
-        require_array(name, columns[name], (int(columns[counts].sum()), 3), np.float32)
+    count = len(columns["hand_frame"])
+    for name, (shape, dtype) in _HAND_COLUMNS.items():
+        require_array(name, columns[name], (count, *shape), dtype)
+    vertices = int(columns["hand_vertex_count"].sum())
+    require_array("hand_vertices_m", columns["hand_vertices_m"], (vertices, 3), np.float32)
+    require_object_shapes(columns)

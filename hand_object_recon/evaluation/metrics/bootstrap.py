@@ -36,7 +36,7 @@ def bootstrap_interval(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """Percentile interval of a metric's mean or median; None where no sample could be used.
+    """Percentile interval of a metric's statistic; None where no sample could be used.
 
     groups
         (N,) the sequence each sample belongs to. Neighbouring frames err alike, so frames drawn
@@ -87,23 +87,26 @@ def _drawn(
     for start in range(0, resamples, at_once):
         count = min(at_once, resamples - start)
         chosen = random.integers(group_count, size=(count, group_count))
-        if statistic is Statistic.MEAN:
+        quantile = statistic.quantile
+        if quantile is None:
             parts.append(sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1))
         else:
-            parts.append(_medians(values, members, chosen))
+            parts.append(_quantiles(values, members, chosen, quantile))
     return np.concatenate(parts)
 
 
-def _medians(
-    values: FloatArray, members: NDArray[np.intp], chosen: NDArray[np.int64]
+def _quantiles(
+    values: FloatArray, members: NDArray[np.intp], chosen: NDArray[np.int64], quantile: float
 ) -> FloatArray:
-    """Median of each row's drawn samples: the middle of the sorted values by their multiplicity."""
+    """Quantile of each row's drawn samples, linear between neighbours as ``np.quantile`` takes
+    it: a place among the sorted values by their multiplicity."""
     order = np.argsort(values)
     group_count = chosen.shape[1]
     rows = group_count * np.arange(len(chosen))[:, None]
     times = np.bincount((chosen + rows).ravel(), minlength=chosen.size).reshape(chosen.shape)
     reached = np.cumsum(times[:, members[order]], axis=1)
-    total = reached[:, -1:]
-    lower = (reached > (total - 1) // 2).argmax(axis=1)
-    upper = (reached > total // 2).argmax(axis=1)
-    return np.asarray(0.5 * (values[order[lower]] + values[order[upper]]))
+    place = quantile * (reached[:, -1:] - 1)
+    lower = (reached > np.floor(place)).argmax(axis=1)
+    upper = (reached > np.ceil(place)).argmax(axis=1)
+    share = (place - np.floor(place))[:, 0]
+    return np.asarray((1.0 - share) * values[order[lower]] + share * values[order[upper]])

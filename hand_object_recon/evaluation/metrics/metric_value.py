@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -21,12 +21,19 @@ class Statistic(str, Enum):
 
     MEAN = "mean"
     MEDIAN = "median"
+    PERCENTILE_95 = "95th percentile"
 
     def __str__(self) -> str:
         return self.value
 
+    @property
+    def quantile(self) -> float | None:
+        """Share of the values that lie below, or None for the mean."""
+        return {Statistic.MEDIAN: 0.5, Statistic.PERCENTILE_95: 0.95}.get(self)
+
     def of(self, values: FloatArray) -> float:
-        return float(np.mean(values) if self is Statistic.MEAN else np.median(values))
+        quantile = self.quantile
+        return float(np.mean(values) if quantile is None else np.quantile(values, quantile))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +68,12 @@ class MetricValue:
         per_sample = np.where(np.isnan(self.per_sample), worst, self.per_sample)
         nobody = np.zeros(len(per_sample), dtype=np.bool_)
         return summarise(per_sample, self.unit, nobody, self.statistic)
+
+    def over(self, statistic: Statistic) -> MetricValue:
+        """The same samples with another figure for all of them."""
+        used = np.isfinite(self.per_sample)
+        value = statistic.of(self.per_sample[used]) if used.any() else None
+        return replace(self, value=value, statistic=statistic)
 
     def __str__(self) -> str:
         figure = "none" if self.value is None else f"{self.value:.4g}"

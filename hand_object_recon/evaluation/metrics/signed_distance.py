@@ -1,4 +1,4 @@
-"""Distance to a mesh's surface, negative inside."""
+"""Distance to a mesh's surface, and with a sign, negative inside."""
 
 from __future__ import annotations
 
@@ -27,15 +27,32 @@ def signed_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
     """
     if not len(points_m):
         return np.empty(0)
+    # libigl's own signed distance by winding numbers is the distance times 1 - 2 w, and w is
+    # only nearly 0 or 1: a thousandth of the distance is lost.
+    distances = unsigned_distances(points_m, mesh)
+    points = np.ascontiguousarray(points_m, dtype=np.float64)
+    vertices = np.ascontiguousarray(mesh.vertices_m)
+    faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
+    inside = _import_igl().fast_winding_number(vertices, faces, points) > _INSIDE
+    return np.where(inside, -distances, distances)
+
+
+def unsigned_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
+    """(N,) metres from points (N, 3) to the nearest triangle of a mesh, which may be open.
+
+    Raises
+    ------
+    DependencyError
+        libigl is not installed.
+    """
+    if not len(points_m):
+        return np.empty(0)
     igl = _import_igl()
     points = np.ascontiguousarray(points_m, dtype=np.float64)
     vertices = np.ascontiguousarray(mesh.vertices_m)
     faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
-    # libigl's own signed distance by winding numbers is the distance times 1 - 2 w, and w is
-    # only nearly 0 or 1: a thousandth of the distance is lost.
     distances, *_ = igl.signed_distance(points, vertices, faces, igl.SIGNED_DISTANCE_TYPE_UNSIGNED)
-    inside = igl.fast_winding_number(vertices, faces, points) > _INSIDE
-    return np.where(inside, -distances, distances)
+    return np.asarray(distances)
 
 
 def _import_igl() -> Any:

@@ -25,5 +25,5 @@ def film_frame(
     before_camera = scene_of(moment, take.object_shape, film_set)
     rendered = render(before_camera.scene, random)
     frame = RgbdFrame(rendered.rgb, rendered.depth_m, film_set.camera, stamp_ns, FRAME_ID)
-    truth = truth_of(stamp_ns, before_camera, take.object_shape, rendered)
+    truth = truth_of(stamp_ns, before_camera, rendered)
     return AnnotatedFrame(frame, truth, take.name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix, rotation_between
 from hand_object_recon.synthesis.cameras import (
@@ -35,15 +36,16 @@ _FACING_CAMERA_RAD: Final = (0.5 * np.pi, 1.5 * np.pi)
 _BESIDE_CAMERA_RAD: Final = 0.3
 _AIMED_AT_TIMES: Final = 5
 _FILLED_SHARE: Final = (0.35, 0.8)
-_DISTANCE_M: Final = (0.3, 1.2)
 
 
 class Viewpoint(str, Enum):
-    """Whose eyes the camera stands for: any of the two, the person's, or somebody else's."""
+    """Whose eyes the camera stands for: any of the two, the person's, or somebody else's; or the
+    camera a motion was tracked with."""
 
     ANY = "any"
     EGOCENTRIC = "egocentric"
     THIRD_PERSON = "third_person"
+    TRACKED = "tracked"
 
     def __str__(self) -> str:
         return self.value
@@ -61,6 +63,8 @@ class FilmSettings:
         Taken instead of a drawn one.
     image_folder
         Images that cover walls and table.
+    distance_m
+        The camera's, at least and at most.
     """
 
     image_size_px: int | None = 256
@@ -68,6 +72,7 @@ class FilmSettings:
     camera: CameraIntrinsics | None = None
     depth_sensor: DepthSensor | None = None
     image_folder: Path | None = None
+    distance_m: tuple[float, float] = (0.3, 1.2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +98,19 @@ class FilmSet:
 def draw_film_set(
     take: Take, random: np.random.Generator, settings: FilmSettings | None = None
 ) -> FilmSet:
-    """A set in which the hands of the take, and its object, are in the picture."""
+    """A set in which the hands of the take, and its object, are in the picture.
+
+    Raises
+    ------
+    InvalidValueError
+        The viewpoint is that of tracking, and the take is not a tracked one.
+    """
     settings = settings or FilmSettings()
-    is_egocentric = _is_egocentric(settings.viewpoint, random)
-    world_from_take = _turned_person(is_egocentric, random)
-    camera = settings.camera or draw_camera(random, settings.image_size_px)
-    subject = _subject_m(take) @ world_from_take[:3, :3].T
-    draw_pose = draw_egocentric_pose if is_egocentric else draw_third_person_pose
-    distance = _distance_m(subject, camera, random)
-    center = 0.5 * (subject.min(axis=0) + subject.max(axis=0))
-    aimed = draw_pose(random, center, (distance, distance))
-    camera_from_world = _aimed_by_middle(camera) @ aimed
+    standpoint = _standpoint(take, random, settings)
     return FilmSet(
-        camera=camera,
-        camera_from_world=camera_from_world,
-        camera_from_take=camera_from_world @ world_from_take,
+        camera=standpoint.camera,
+        camera_from_world=standpoint.camera_from_world,
+        camera_from_take=standpoint.camera_from_take,
         environment=draw_environment(
             random, take.support_height_m, settings.image_folder, settings.depth_sensor
         ),
@@ -115,6 +118,32 @@ def draw_film_set(
         sleeve=None if random.random() < _BARE_ARM_CHANCE else draw_cloth(random),
         material=draw_object_material(random),
     )
+
+
+class _Standpoint(NamedTuple):
+    camera: CameraIntrinsics
+    camera_from_world: NDArray[np.float64]
+    camera_from_take: NDArray[np.float64]
+
+
+def _standpoint(take: Take, random: np.random.Generator, settings: FilmSettings) -> _Standpoint:
+    if settings.viewpoint is Viewpoint.TRACKED:
+        filmed = take.filmed_from
+        if filmed is None:
+            raise InvalidValueError(
+                f"viewpoint {settings.viewpoint} is for tracked motions; give --tracks"
+            )
+        return _Standpoint(filmed.camera, filmed.camera_from_take, filmed.camera_from_take)
+    is_egocentric = _is_egocentric(settings.viewpoint, random)
+    world_from_take = _turned_person(is_egocentric, random)
+    camera = settings.camera or draw_camera(random, settings.image_size_px)
+    subject = _subject_m(take) @ world_from_take[:3, :3].T
+    draw_pose = draw_egocentric_pose if is_egocentric else draw_third_person_pose
+    distance = float(np.clip(_filling_distance_m(subject, camera, random), *settings.distance_m))
+    center = 0.5 * (subject.min(axis=0) + subject.max(axis=0))
+    aimed = draw_pose(random, center, (distance, distance))
+    camera_from_world = _aimed_by_middle(camera) @ aimed
+    return _Standpoint(camera, camera_from_world, camera_from_world @ world_from_take)
 
 
 def _is_egocentric(viewpoint: Viewpoint, random: np.random.Generator) -> bool:
@@ -142,14 +171,13 @@ def _subject_m(take: Take) -> FloatArray:
     return np.concatenate(points)
 
 
-def _distance_m(
+def _filling_distance_m(
     subject_m: FloatArray, camera: CameraIntrinsics, random: np.random.Generator
 ) -> float:
     """At which the subject fills a random share of the picture."""
     extent = float(np.linalg.norm(subject_m.max(axis=0) - subject_m.min(axis=0)))
     tangent = min(camera.width / camera.fx, camera.height / camera.fy)
-    distance = extent / (tangent * random.uniform(*_FILLED_SHARE))
-    return float(np.clip(distance, *_DISTANCE_M))
+    return extent / (tangent * random.uniform(*_FILLED_SHARE))
 
 
 def _aimed_by_middle(camera: CameraIntrinsics) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.annotation import MaskLabel
+from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.forward import PosedHand
 from hand_object_recon.synthesis.filming.film_set import FilmSet, forearm_towards_m
 from hand_object_recon.synthesis.grasping.grasp import PlacedHand
@@ -32,12 +33,22 @@ class SeenHand(NamedTuple):
     body: int
 
 
+class SeenObject(NamedTuple):
+    """An object's (4, 4) pose in the camera optical frame, which of the scene's bodies it is, and
+    sides of the hands that hold it."""
+
+    shape: ObjectShape
+    pose: NDArray[np.float64]
+    body: int
+    held_by: frozenset[HandSide]
+
+
 class MomentScene(NamedTuple):
-    """A scene, its hands, and its object's (4, 4) pose in the camera optical frame."""
+    """A scene, its hands, and its object, if it has one."""
 
     scene: Scene
     hands: tuple[SeenHand, ...]
-    object_pose: NDArray[np.float64] | None
+    thing: SeenObject | None
 
 
 def scene_of(moment: Moment, object_shape: ObjectShape | None, film_set: FilmSet) -> MomentScene:
@@ -50,12 +61,13 @@ def scene_of(moment: Moment, object_shape: ObjectShape | None, film_set: FilmSet
         hands.append(SeenHand(hand, surface, len(bodies)))
         elbow = _elbow_m(placed, film_set)
         bodies += arm_bodies(hand_model(hand.side), surface, elbow, film_set.skin, film_set.sleeve)
-    object_pose = None
+    thing = None
     if object_shape is not None and moment.object_pose is not None:
         object_pose = film_set.camera_from_take @ moment.object_pose
+        thing = SeenObject(object_shape, object_pose, len(bodies), moment.holders)
         bodies.append(_object_body(object_shape, object_pose, film_set))
     scene = Scene(tuple(bodies), film_set.camera, film_set.environment, film_set.camera_from_world)
-    return MomentScene(scene, tuple(hands), object_pose)
+    return MomentScene(scene, tuple(hands), thing)
 
 
 def _elbow_m(hand: PlacedHand, film_set: FilmSet) -> FloatArray:

@@ -14,10 +14,10 @@ from hand_object_recon.core.annotation import (
     ObjectAnnotation,
 )
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
 from hand_object_recon.hand_model.vertex_labels import vertex_labels
 from hand_object_recon.synthesis.filming.contact import within_reach
-from hand_object_recon.synthesis.filming.scene_of import MomentScene, SeenHand
-from hand_object_recon.synthesis.objects.object_shape import ObjectShape
+from hand_object_recon.synthesis.filming.scene_of import MomentScene, SeenHand, SeenObject
 from hand_object_recon.synthesis.rendering.renderer import RenderedFrame
 from hand_object_recon.synthesis.rendering.visibility import (
     is_seen_at,
@@ -38,23 +38,21 @@ _LEAST_JOINTS_IN_VIEW: Final = 11
 _LEAST_VISIBLE_SHARE_OF_IMAGE: Final = 1e-3
 
 
-def truth_of(
-    stamp_ns: int, moment: MomentScene, shape: ObjectShape | None, rendered: RenderedFrame
-) -> FrameAnnotation:
+def truth_of(stamp_ns: int, moment: MomentScene, rendered: RenderedFrame) -> FrameAnnotation:
     """Hands, object, mask and true depth of a rendered moment.
 
     A hand is part of the truth if most of its joints are in the picture and at least a
     thousandth of the picture's pixels show it.
     """
     hands = [
-        _hand(hand, moment, shape, rendered)
+        _hand(hand, moment, rendered)
         for hand in moment.hands
         if _is_in_picture(hand, moment.scene.camera, rendered)
     ]
     return FrameAnnotation(
         stamp_ns=stamp_ns,
         hands=tuple(hands),
-        objects=_objects(moment, shape),
+        objects=_objects(moment, rendered),
         mask=rendered.mask,
         clean_depth_m=rendered.clean_depth_m,
     )
@@ -67,15 +65,13 @@ def _is_in_picture(hand: SeenHand, camera: CameraIntrinsics, rendered: RenderedF
     return in_view >= _LEAST_JOINTS_IN_VIEW and seen >= least
 
 
-def _hand(
-    hand: SeenHand, moment: MomentScene, shape: ObjectShape | None, rendered: RenderedFrame
-) -> HandAnnotation:
+def _hand(hand: SeenHand, moment: MomentScene, rendered: RenderedFrame) -> HandAnnotation:
     model = hand_model(hand.hand.side)
     fingers = vertex_labels(model).part
     vertices, joints = hand.posed.vertices_m, hand.posed.joints_m
     scene = moment.scene
     is_seen = visible_vertices(scene, rendered, hand.body)
-    contact = _contact(vertices, moment.object_pose, shape)
+    contact = _contact(vertices, moment.thing)
     return HandAnnotation(
         side=hand.hand.side,
         joints_m=joints.astype(np.float32),
@@ -97,24 +93,36 @@ def _count_by_finger(fingers: NDArray[np.int8], chosen: Mask) -> NDArray[np.intp
     return np.bincount(fingers[chosen], minlength=FINGER_COUNT + 1)[1:]
 
 
-def _contact(
-    vertices_m: FloatArray, object_pose: FloatArray | None, shape: ObjectShape | None
-) -> Mask:
-    if shape is None or object_pose is None:
+def _contact(vertices_m: FloatArray, thing: SeenObject | None) -> Mask:
+    if thing is None:
         return np.zeros(len(vertices_m), dtype=np.bool_)
-    in_object = (vertices_m - object_pose[:3, 3]) @ object_pose[:3, :3]
-    return within_reach(shape, in_object, _CONTACT_M)
+    in_object = (vertices_m - thing.pose[:3, 3]) @ thing.pose[:3, :3]
+    return within_reach(thing.shape, in_object, _CONTACT_M)
 
 
-def _objects(moment: MomentScene, shape: ObjectShape | None) -> tuple[ObjectAnnotation, ...]:
-    if shape is None or moment.object_pose is None:
+def _objects(moment: MomentScene, rendered: RenderedFrame) -> tuple[ObjectAnnotation, ...]:
+    thing = moment.thing
+    if thing is None:
         return ()
     return (
         ObjectAnnotation(
-            name=shape.name,
-            pose=moment.object_pose,
-            vertices_m=shape.vertices_m,
-            faces=shape.faces,
-            category=shape.category,
+            name=thing.shape.name,
+            pose=thing.pose,
+            vertices_m=thing.shape.vertices_m,
+            faces=thing.shape.faces,
+            category=thing.shape.category,
+            held_by=thing.held_by,
+            vertex_visible=_visible(thing, moment, rendered),
         ),
     )
+
+
+def _visible(thing: SeenObject, moment: MomentScene, rendered: RenderedFrame) -> Mask:
+    """(V,) vertices that are seen and whose surface faces the camera: a thin body's back lies
+    no farther behind what is seen than the tolerance of being seen."""
+    body = moment.scene.bodies[thing.body]
+    normals = vertex_normals(
+        face_area_vectors(body.vertices_m, body.faces), body.faces, len(body.vertices_m)
+    )
+    is_facing = np.einsum("vc,vc->v", normals, body.vertices_m) < 0.0
+    return np.asarray(is_facing & visible_vertices(moment.scene, rendered, thing.body))

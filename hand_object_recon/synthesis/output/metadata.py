@@ -16,9 +16,17 @@ META_FILE: Final = "meta.json"
 _PACKAGES: Final = ("libigl", "manifold3d", "numpy", "opencv-python-headless", "scipy")
 
 
-def metadata(settings: SampleSettings, frames: int, kind: str) -> dict[str, Any]:
-    """What is written before the first frame: enough to make the same frames again."""
+def metadata(
+    settings: SampleSettings, frames: int, kind: str, sequences: int | None = None
+) -> dict[str, Any]:
+    """What is written before the first frame: enough to make the same frames again.
+
+    frames
+        In all, or of each of the ``sequences``.
+    """
     request = {"format": kind, "frames": frames, **settings.as_dict()}
+    if sequences is not None:
+        request["sequences"] = sequences
     if settings.split == "test":
         request["test_split_version"] = TEST_SPLIT_VERSION
     return {"request": request, "made_with": _versions()}

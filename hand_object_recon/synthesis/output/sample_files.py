@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from zipfile import BadZipFile
 
@@ -109,6 +109,11 @@ def annotated_frame(files: Mapping[str, Any]) -> AnnotatedFrame:
     return AnnotatedFrame(frame, truth, str(arrays["sequence"]))
 
 
+def sides_text(sides: Iterable[HandSide]) -> str:
+    """Sides as a truth file holds them: their names in order, a space between."""
+    return " ".join(sorted(str(side) for side in sides))
+
+
 def _steps(depth_m: NDArray[np.float32], step_m: np.float32) -> NDArray[np.uint16]:
     steps = np.round(np.nan_to_num(depth_m, nan=0.0) / step_m)
     return np.clip(steps, 0, _MOST_STEPS).astype(np.uint16)
@@ -158,8 +163,11 @@ def _object_arrays(objects: tuple[ObjectAnnotation, ...]) -> Arrays:
         "object_name": np.array([one.name for one in objects], dtype=np.str_),
         "object_category": np.array([one.category for one in objects], dtype=np.str_),
         "object_pose": np.array([one.pose for one in objects]).reshape(-1, 4, 4),
+        "object_held_by": np.array([sides_text(one.held_by or ()) for one in objects], np.str_),
     }
     for row, one in enumerate(objects):
+        if one.vertex_visible is not None:
+            arrays[f"object_{row}_vertex_visible"] = one.vertex_visible
         arrays[f"object_{row}_vertices_m"] = one.vertices_m
         arrays[f"object_{row}_faces"] = one.faces
     return arrays
@@ -185,4 +193,13 @@ def _object(arrays: Arrays, row: int) -> ObjectAnnotation:
         vertices_m=arrays[f"object_{row}_vertices_m"],
         faces=arrays[f"object_{row}_faces"],
         category=str(arrays["object_category"][row]),
+        held_by=_held_by(arrays, row),
+        vertex_visible=arrays.get(f"object_{row}_vertex_visible"),
     )
+
+
+def _held_by(arrays: Arrays, row: int) -> frozenset[HandSide] | None:
+    """None in samples that were made before this was kept."""
+    if "object_held_by" not in arrays:
+        return None
+    return frozenset(HandSide(side) for side in str(arrays["object_held_by"][row]).split())

@@ -20,12 +20,13 @@ _LARGEST_PX: Final = 2048
 
 
 class SceneChoice(str, Enum):
-    """Which takes are made: any of them, or those of one kind."""
+    """Which takes are made: those of one kind, or any but ``TURNING``, which are long."""
 
     ANY = "any"
     GRASP = "grasp"
     HAND_OVER = "hand_over"
     FREE = "free"
+    TURNING = "turning"
 
     def __str__(self) -> str:
         return self.value
@@ -48,6 +49,8 @@ class ObjectFolder:
 class SampleSettings:
     """Everything that decides what frame comes of an index.
 
+    turning_s
+        How long a take of scene ``TURNING`` lasts.
     hands
         1 or 2 for takes with that many hands, None for both.
     image_size_px
@@ -65,6 +68,7 @@ class SampleSettings:
     split: Split
     seed: int = 0
     scene: SceneChoice = SceneChoice.ANY
+    turning_s: float = 10.0
     hands: int | None = None
     image_size_px: int | None = 256
     viewpoint: Viewpoint = Viewpoint.ANY

@@ -15,6 +15,7 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.synthesis.filming.film_set import FilmSet, FilmSettings, draw_film_set
 from hand_object_recon.synthesis.grasp_bank.bank import GraspBank
 from hand_object_recon.synthesis.grasp_bank.bank_file import load_grasp_bank, shipped_bank
+from hand_object_recon.synthesis.grasping.grasp import Grasp
 from hand_object_recon.synthesis.objects.catalogue import numbered_object
 from hand_object_recon.synthesis.objects.object_shape import ObjectShape
 from hand_object_recon.synthesis.objects.user_objects import load_user_objects
@@ -24,9 +25,22 @@ from hand_object_recon.synthesis.takes.grasp_take import grasp_take
 from hand_object_recon.synthesis.takes.hand_over_take import hand_over_take
 from hand_object_recon.synthesis.takes.take import Take
 from hand_object_recon.synthesis.takes.tracked_take import TrackedTake, tracked_takes
+from hand_object_recon.synthesis.takes.turning_take import turning_hand_over_take, turning_take
 
-_SHARES: Final = {SceneChoice.GRASP: 0.6, SceneChoice.HAND_OVER: 0.15, SceneChoice.FREE: 0.25}
-_HANDS: Final = {SceneChoice.GRASP: (1,), SceneChoice.HAND_OVER: (2,), SceneChoice.FREE: (1, 2)}
+_SHARES_OF_ANY: Final = {
+    SceneChoice.GRASP: 0.6,
+    SceneChoice.HAND_OVER: 0.15,
+    SceneChoice.FREE: 0.25,
+}
+_HANDS: Final = {
+    SceneChoice.GRASP: (1,),
+    SceneChoice.HAND_OVER: (2,),
+    SceneChoice.FREE: (1, 2),
+    SceneChoice.TURNING: (1, 2),
+}
+_DISTANCE_M: Final = {SceneChoice.TURNING: (0.4, 0.75)}
+_TURNED_BY_TWO_CHANCE: Final = 0.15
+_GRASPS_TRIED: Final = 8  # until one can be taken from a table
 _OBJECTS_AT_HAND: Final = 256
 
 ShapeSource = Callable[[str], ObjectShape]
@@ -60,6 +74,7 @@ class Stage:
             viewpoint=settings.viewpoint,
             camera=settings.camera,
             image_folder=settings.background_images,
+            distance_m=_DISTANCE_M.get(settings.scene, FilmSettings.distance_m),
         )
 
     def random(self, *numbers: int) -> np.random.Generator:
@@ -85,12 +100,47 @@ class Stage:
         kind = kinds[random.choice(len(kinds), p=list(self._choices.values()))]
         if kind is SceneChoice.FREE:
             return free_take(name, self._free_sides(random), random)
+        if kind is SceneChoice.TURNING:
+            return self._draw_turning_take(name, random)
         if kind is SceneChoice.HAND_OVER:
-            pair = self._bank.pairs[random.integers(len(self._bank.pairs))]
-            giving, taking = (self._bank.grasps[one] for one in pair)
+            giving, taking = self._draw_pair(random)
             return hand_over_take(name, self._shape(giving.object_name), giving, taking, random)
-        grasp = self._bank.grasps[random.integers(len(self._bank.grasps))]
+        grasp = self._draw_grasp(random)
         return grasp_take(name, self._shape(grasp.object_name), grasp, random)
+
+    def _draw_turning_take(self, name: str, random: np.random.Generator) -> Take:
+        duration_s = self._settings.turning_s
+        if self._is_by_two_hands(random):
+            pair = self._draw_pair(random)
+            shape = self._shape(pair[0].object_name)
+            return turning_hand_over_take(name, shape, pair, duration_s, random)
+        grasps = self._grasps_of_a_category(random)
+        for _ in range(_GRASPS_TRIED):
+            grasp = grasps[random.integers(len(grasps))]
+            shape = self._shape(grasp.object_name)
+            take = turning_take(name, shape, grasp, duration_s, random)
+            if take.support_height_m is not None:
+                break
+        return take
+
+    def _is_by_two_hands(self, random: np.random.Generator) -> bool:
+        if self._settings.hands is not None:
+            return self._settings.hands == 2
+        return bool(self._bank.pairs) and bool(random.random() < _TURNED_BY_TWO_CHANCE)
+
+    def _draw_grasp(self, random: np.random.Generator) -> Grasp:
+        return self._bank.grasps[random.integers(len(self._bank.grasps))]
+
+    def _grasps_of_a_category(self, random: np.random.Generator) -> list[Grasp]:
+        """Categories are drawn alike, however many grasps there are of each."""
+        categories = sorted({_category(grasp) for grasp in self._bank.grasps})
+        category = categories[random.integers(len(categories))]
+        return [grasp for grasp in self._bank.grasps if _category(grasp) == category]
+
+    def _draw_pair(self, random: np.random.Generator) -> tuple[Grasp, Grasp]:
+        """Of the giving and of the taking hand."""
+        giving, taking = self._bank.pairs[random.integers(len(self._bank.pairs))]
+        return self._bank.grasps[giving], self._bank.grasps[taking]
 
     def _free_sides(self, random: np.random.Generator) -> list[HandSide]:
         count = self._settings.hands or int(random.integers(1, 3))
@@ -100,20 +150,29 @@ class Stage:
 
 def _choices(settings: SampleSettings, bank: GraspBank) -> dict[SceneChoice, float]:
     """Chance of each kind of take."""
+    scene, hands = settings.scene, settings.hands
+    wanted = _SHARES_OF_ANY if scene is SceneChoice.ANY else {scene: 1.0}
     shares = {
         kind: share
-        for kind, share in _SHARES.items()
-        if settings.scene in (SceneChoice.ANY, kind)
-        and (settings.hands is None or settings.hands in _HANDS[kind])
-        and (kind is not SceneChoice.HAND_OVER or bank.pairs)
+        for kind, share in wanted.items()
+        if (hands is None or hands in _HANDS[kind])
+        and (bank.pairs or not _needs_pairs(kind, hands))
     }
     if not shares:
         raise InvalidValueError(
-            f"grasp bank {bank.name} has no pairs of hands for a hand_over; "
+            f"grasp bank {bank.name} has no pairs of hands for scene {scene}; "
             "give larger objects, or more of them"
         )
     total = sum(shares.values())
     return {kind: share / total for kind, share in shares.items()}
+
+
+def _category(grasp: Grasp) -> str:
+    return grasp.object_name.rpartition("-")[0]
+
+
+def _needs_pairs(kind: SceneChoice, hands: int | None) -> bool:
+    return kind is SceneChoice.HAND_OVER or (kind is SceneChoice.TURNING and hands == 2)
 
 
 @lru_cache(maxsize=1)

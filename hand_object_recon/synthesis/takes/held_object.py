@@ -37,11 +37,17 @@ class Hold:
 
 @dataclass(frozen=True, eq=False)
 class ObjectHand:
-    """A hand whose path is in the object's frame, and when it holds the object."""
+    """A hand whose path is in the object's frame, and when it holds the object.
+
+    moves_with_object_s
+        From when to when the object takes the hand's path along; before and after, the path stays
+        in the world where it was then.
+    """
 
     side: HandSide
     path: HandPath
     hold: Hold
+    moves_with_object_s: tuple[float, float] = (-np.inf, np.inf)
 
 
 class HeldObjectTake(Take):
@@ -67,12 +73,14 @@ class HeldObjectTake(Take):
         self._object_path, self._hands, self._tremor = object_path, tuple(hands), tremor
 
     def at(self, time_s: float) -> Moment:
-        pose = self._object_pose(time_s)
         hands: tuple[PlacedHand, ...] = tuple(
-            hand.path.at(time_s).moved(pose) for hand in self._hands
+            hand.path.at(time_s).moved(
+                self._object_pose(float(np.clip(time_s, *hand.moves_with_object_s)))
+            )
+            for hand in self._hands
         )
         holders = frozenset(hand.side for hand in self._hands if hand.hold.contains(time_s))
-        return Moment(hands, pose, holders)
+        return Moment(hands, self._object_pose(time_s), holders)
 
     def _object_pose(self, time_s: float) -> NDArray[np.float64]:
         """On its path, trembling about its own origin while it is held."""

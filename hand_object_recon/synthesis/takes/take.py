@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.synthesis.grasping.grasp import PlacedHand
 from hand_object_recon.synthesis.objects.object_shape import ObjectShape
@@ -24,6 +25,7 @@ class TakeKind(str, Enum):
     GRASP = "grasp"
     HAND_OVER = "hand_over"
     FREE = "free"
+    TURNING = "turning"
     TRACKED = "tracked"
 
     def __str__(self) -> str:
@@ -47,6 +49,14 @@ class Moment:
     holders: frozenset[HandSide] = frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class FilmedFrom:
+    """The camera a tracked motion was seen by, and its (4, 4) pose from the take's world."""
+
+    camera: CameraIntrinsics
+    camera_from_take: NDArray[np.float64]
+
+
 class Take(ABC):
     """Hands, and an object or none, over time.
 
@@ -56,6 +66,8 @@ class Take(ABC):
         How long something happens.
     support_height_m
         World z of the table the object lies on at first, or None where nothing stands below.
+    filmed_from
+        Where a tracked motion was really seen from, or None.
     """
 
     name: str
@@ -63,6 +75,7 @@ class Take(ABC):
     object_shape: ObjectShape | None
     duration_s: float
     support_height_m: float | None
+    filmed_from: FilmedFrom | None = None
 
     @abstractmethod
     def at(self, time_s: float) -> Moment:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
+from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import MIDDLE_MCP
@@ -27,11 +28,14 @@ from hand_object_recon.synthesis.objects.signed_distance import nearest_surface
 from hand_object_recon.synthesis.takes.eased_time import KeyTime
 from hand_object_recon.synthesis.takes.hand_surface import hand_model
 from hand_object_recon.synthesis.takes.paths import HandKey, HandPath, RigidKey, RigidPath
-from hand_object_recon.synthesis.takes.take import Moment, Take, TakeKind
+from hand_object_recon.synthesis.takes.take import FilmedFrom, Moment, Take, TakeKind
 
 FloatArray = NDArray[np.floating[Any]]
 
 RATE_HZ: Final = 30.0
+CAMERA: Final = CameraIntrinsics(width=640, height=480, fx=525.0, fy=525.0, cx=319.5, cy=239.5)
+"""That the motions were tracked with."""
+
 _WORLD_FROM_CAMERA_AXES: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 _MODEL_PALM_M: Final = 0.099
 _WRIST_WEIGHT: Final = 0.3
@@ -51,8 +55,10 @@ class TrackedTake(Take):
         object_path: RigidPath,
         hand_path: HandPath,
         is_contact: NDArray[np.bool_],
+        camera_from_take: NDArray[np.float64],
     ) -> None:
         self.name, self.kind, self.object_shape = name, TakeKind.TRACKED, shape
+        self.filmed_from = FilmedFrom(CAMERA, camera_from_take)
         self.support_height_m = None
         self.duration_s = hand_path.end_s
         self._object_path, self._hand_path, self._is_contact = object_path, hand_path, is_contact
@@ -108,6 +114,7 @@ def _tracked_take(name: str, arrays: dict[str, NDArray[Any]]) -> TrackedTake:
         RigidPath([RigidKey(*key) for key in zip(times, poses, strict=True)]),
         HandPath([HandKey(*key) for key in zip(times, hands, strict=True)]),
         _contact(shape, joints, poses),
+        np.linalg.inv(world).astype(np.float64),
     )
 
 
