@@ -159,7 +159,11 @@ class DepthSettings(Section):
 class TrackerSettings(Section):
     max_hands: int = setting(2, "Hands followed at once.", ge=1, le=8)
     max_lost_frames: int = setting(
-        5, "Frames a track survives without a detection.", run_time=True, ge=0, le=100
+        15,
+        "Frames a hand may be out of sight, 1.5 s at most, and keep its id where it comes back.",
+        run_time=True,
+        ge=0,
+        le=100,
     )
     side_votes: int = setting(
         7, "Recent frames that vote on whether a track is a left or a right hand.", ge=1, le=101

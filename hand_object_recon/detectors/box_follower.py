@@ -20,6 +20,7 @@ _LEAST_PIXELS: Final = 80
 _LEAST_AREA_SHARE: Final = 0.35  # of the hand's pixels when it was last detected
 _SHIFTS: Final = 4
 _SCORE_DECAY: Final = 0.8
+_SAME_HAND_OVERLAP: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class BoxFollower:
     """Completes a detector's output with hands it saw a moment ago.
 
     A missed hand's box is moved to where the depth image shows a surface of about the same
-    distance and size nearby (mean shift); it carries no keypoints and says it is followed.
+    distance and size nearby (mean shift); it carries no keypoints and says it is followed. A box
+    that this moves onto another hand is dropped: its own hand is behind that one.
     """
 
     def __init__(self, max_frames: int) -> None:
@@ -50,7 +52,11 @@ class BoxFollower:
     ) -> list[HandDetection]:
         """The detections and, after them, the boxes of hands that were missed."""
         missed = [hand for hand in self._hands if not _is_among(hand.detection, detections)]
-        followed = [moved for hand in missed if (moved := self._follow(frame, hand))]
+        followed: list[_Followed] = []
+        for moved in (self._follow(frame, hand) for hand in missed):
+            others = [*detections, *(other.detection for other in followed)]
+            if moved is not None and not _covers_any(moved.detection.box, others):
+                followed.append(moved)
         seen = [hand for one in detections if (hand := _measured(frame, one))]
         self._hands = seen + followed
         return [*detections, *(hand.detection for hand in followed)]
@@ -121,3 +127,7 @@ def _is_among(hand: HandDetection, detections: Sequence[HandDetection]) -> bool:
     return any(
         np.hypot(other.box.center[0] - x, other.box.center[1] - y) < reach for other in detections
     )
+
+
+def _covers_any(box: BoundingBox, detections: Sequence[HandDetection]) -> bool:
+    return any(box.intersection_over_union(one.box) > _SAME_HAND_OVERLAP for one in detections)

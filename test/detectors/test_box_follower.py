@@ -191,6 +191,30 @@ def test_two_missed_hands_are_both_followed() -> None:
         assert all(distance_px(one, hand) < 3.0 for one, hand in zip(followed, hands, strict=True))
 
 
+def test_a_missed_hand_behind_a_detected_one_is_not_followed_onto_it() -> None:
+    behind, front = DrawnHand(100.0, 120.0, depth_m=0.54), DrawnHand(190.0, 120.0)
+    follower = seen(behind, front)
+    for number in range(1, 6):
+        front = DrawnHand(190.0 - 18.0 * number, 120.0)
+        found = follower.complete(image_of([behind, front]), [front.detected()])
+        boxes = [one.box for one in found]
+        overlaps = [boxes[0].intersection_over_union(box) for box in boxes[1:]]
+        assert all(overlap < 0.5 for overlap in overlaps)
+    assert [one.is_followed for one in found] == [False]
+
+
+def test_two_missed_hands_that_meet_are_not_followed_as_two_boxes_on_one_hand() -> None:
+    follower = seen(DrawnHand(110.0, 120.0, depth_m=0.52), DrawnHand(180.0, 120.0))
+    for number in range(1, 5):
+        hands = [
+            DrawnHand(110.0 + 9.0 * number, 120.0, 0.52),
+            DrawnHand(180.0 - 9.0 * number, 120.0),
+        ]
+        boxes = [one.box for one in follower.complete(image_of(hands), [])]
+        assert len(boxes) < 2 or boxes[0].intersection_over_union(boxes[1]) <= 0.5
+    assert len(boxes) == 1
+
+
 def test_a_hand_detected_again_is_there_once() -> None:
     follower = seen(DrawnHand(150.0, 120.0))
     follower.complete(image_of([DrawnHand(158.0, 120.0)]), [])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import TrackerSettings
@@ -192,6 +194,148 @@ def test_followed_detections_do_not_vote(update: Update, make_detection: MakeDet
     update(tracker, [make_detection(150.0, side=LEFT)])
     [hand] = update(tracker, [make_detection(150.0, side=LEFT)])
     assert hand.side is LEFT
+
+
+@dataclass(frozen=True)
+class SeenHand:
+    """A hand before the camera: 60 pixels large around (x, y), at a depth."""
+
+    x: float
+    y: float = 120.0
+    depth_m: float = 0.6
+    side: HandSide = RIGHT
+
+    def paint(self, depth_m: NDArray[np.float32]) -> None:
+        rows, columns = round(self.y), round(self.x)
+        depth_m[rows - 30 : rows + 31, columns - 30 : columns + 31] = self.depth_m
+
+
+def frame_with(make_frame: MakeFrame, number: float, hands: Sequence[SeenHand]) -> RgbdFrame:
+    """A frame of hands before a wall, the nearer in front; one frame is a thirtieth second."""
+    depth_m = np.full((240, 320), 1.5, np.float32)
+    for hand in sorted(hands, key=lambda hand: -hand.depth_m):
+        hand.paint(depth_m)
+    return make_frame(number, depth_m)
+
+
+def crossing_hands(number: int, sides: tuple[HandSide, HandSide]) -> tuple[SeenHand, SeenHand]:
+    """Two hands that change places within 40 frames, the first one in front."""
+    return (
+        SeenHand(80.0 + 4.0 * number, 116.0, 0.5, sides[0]),
+        SeenHand(240.0 - 4.0 * number, 124.0, 0.6, sides[1]),
+    )
+
+
+@pytest.mark.parametrize("sides", [(RIGHT, LEFT), (LEFT, RIGHT), (RIGHT, RIGHT)])
+@pytest.mark.parametrize("unseen", [range(0), range(17, 24), range(12, 27)])
+def test_hands_that_cross_keep_their_ids_even_if_the_one_behind_is_not_detected_for_a_while(
+    make_frame: MakeFrame,
+    make_detection: MakeDetection,
+    sides: tuple[HandSide, HandSide],
+    unseen: range,
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    random = np.random.default_rng(1)
+    for number in range(41):
+        hands = crossing_hands(number, sides)
+        seen = hands[:1] if number in unseen else hands
+        detections = [make_detection(one.x, one.y, one.side) for one in seen]
+        if random.random() < 0.5:
+            detections.reverse()
+        tracked = tracker.update(frame_with(make_frame, number, hands), detections)
+        at_y = {hand.detection.box.center[1]: hand for hand in tracked}
+        if number == 0:
+            ids = [at_y[one.y].track_id for one in hands]
+        for hand, track_id in zip(seen, ids, strict=False):
+            assert (at_y[hand.y].track_id, at_y[hand.y].side) == (track_id, hand.side)
+
+
+def test_sides_that_the_detector_mixes_up_while_hands_overlap_are_not_taken_on(
+    make_frame: MakeFrame, make_detection: MakeDetection
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    for number in range(41):
+        hands = crossing_hands(number, (RIGHT, LEFT))
+        is_mixed_up = 14 <= number <= 17 or 23 <= number <= 26
+        detections = [
+            make_detection(one.x, one.y, other.side if is_mixed_up else one.side)
+            for one, other in zip(hands, hands[::-1], strict=True)
+        ]
+        tracked = tracker.update(frame_with(make_frame, number, hands), detections)
+        assert [(hand.track_id, hand.side) for hand in tracked] == [(1, RIGHT), (2, LEFT)]
+        assert [hand.detection.box.center[0] for hand in tracked] == [one.x for one in hands]
+
+
+def test_depth_tells_hands_of_one_side_apart_that_meet_and_part(
+    make_frame: MakeFrame, make_detection: MakeDetection
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    apart = [40.0, 30.0, 20.0, 14.0, 8.0, 14.0, 20.0, 30.0]  # they part again the way they came
+    for number, half in enumerate(apart):
+        hands = SeenHand(160.0 - half, 90.0, 0.45), SeenHand(160.0 + half, 150.0, 0.65)
+        detections = [make_detection(one.x, one.y) for one in hands[:: (-1) ** number]]
+        tracked = tracker.update(frame_with(make_frame, number, hands), detections)
+        assert [hand.detection.box.center[0] for hand in tracked] == [one.x for one in hands]
+        assert [hand.track_id for hand in tracked] == [1, 2]
+
+
+def test_a_second_detection_on_a_tracked_hand_begins_no_track(
+    update: Update, make_detection: MakeDetection
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    for number in range(6):
+        twice = [make_detection(150.0 + number), make_detection(158.0 + number, score=0.6)]
+        [hand] = update(tracker, twice)
+        assert hand.track_id == 1
+
+
+@pytest.mark.parametrize(
+    ("side", "away_frames", "keeps_id"),
+    [
+        pytest.param(RIGHT, 12, True, id="after-0.4-s"),
+        pytest.param(LEFT, 12, False, id="of-the-other-side"),
+        pytest.param(RIGHT, 2, False, id="faster-than-a-hand-moves"),
+        pytest.param(RIGHT, 20, False, id="after-more-frames-than-allowed"),
+    ],
+)
+def test_a_hand_that_left_the_image_may_come_back_at_another_edge(
+    update: Update,
+    make_detection: MakeDetection,
+    side: HandSide,
+    away_frames: int,
+    keeps_id: bool,
+) -> None:
+    tracker = Tracker(TrackerSettings(max_lost_frames=15))
+    for x in (260.0, 275.0, 290.0):
+        update(tracker, [make_detection(x, 60.0)])
+    for _ in range(away_frames):
+        assert update(tracker, []) == []
+    [back] = update(tracker, [make_detection(130.0, 210.0, side)])
+    assert (back.track_id == 1) == keeps_id
+    assert back.is_new
+
+
+def test_a_hand_out_of_sight_for_longer_than_1_5_s_by_the_stamps_has_ended(
+    make_frame: MakeFrame, make_detection: MakeDetection
+) -> None:
+    tracker = Tracker(TrackerSettings(max_lost_frames=100))
+    for number in (0, 1, 2):
+        tracker.update(make_frame(number), [make_detection(150.0)])
+    [after] = tracker.update(
+        make_frame(2 + 46), [make_detection(150.0)]
+    )  # 1.53 s, no frame between
+    assert (after.track_id, after.is_new, tracker.ended) == (2, True, (1,))
+    [again] = tracker.update(make_frame(48 + 44), [make_detection(150.0)])
+    assert (again.track_id, tracker.ended) == (2, ())
+
+
+def test_every_track_ends_when_time_goes_back(
+    make_frame: MakeFrame, make_detection: MakeDetection
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    tracker.update(make_frame(100), [make_detection(150.0)])
+    [hand] = tracker.update(make_frame(3), [make_detection(150.0)])
+    assert (hand.track_id, hand.is_new, tracker.ended) == (2, True, (1,))
 
 
 @pytest.mark.parametrize("max_hands", [1, 2, 3])

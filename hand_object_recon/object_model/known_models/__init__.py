@@ -1,0 +1,1 @@
+"""Objects whose meshes are known beforehand: read, checked and recognised in a view."""
