@@ -216,13 +216,25 @@ class MediapipeHandsSettings(Section):
 
 class RgbdFitSettings(Section):
     iterations: int = setting(
-        3, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
+        5, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
     )
     max_depth_points: int = setting(
-        300, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
+        600, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
     )
     shape_frames: int = setting(
-        10, "Frames over which the hand's shape is estimated before it is held.", ge=1, le=1000
+        30, "Frames over which the hand's shape is estimated before it is held.", ge=1, le=1000
+    )
+
+
+class H2ONetSettings(Section):
+    weights: str = setting(
+        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "auto", "Where the network runs; auto takes CUDA where there is a device."
+    )
+    runtime: Literal["torch", "openvino"] = setting(
+        "torch", "What runs it; openvino is several times as fast on a CPU, and an extra."
     )
 
 
@@ -304,6 +316,7 @@ class PipelineConfig(Section):
     smoother: SmootherSettings = SmootherSettings()
     mediapipe_hands: MediapipeHandsSettings = MediapipeHandsSettings()
     rgbd_fit: RgbdFitSettings = RgbdFitSettings()
+    h2onet: H2ONetSettings = H2ONetSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

@@ -203,25 +203,6 @@ class PosedLinearHand:
         by_shape = np.einsum("dkc,kcs->dks", directions, self._attached_shape_jacobian(points))
         return np.concatenate([rows, by_shape], axis=2)
 
-    def rows(
-        self,
-        points: AttachedPoints,
-        point_directions: FloatArray,
-        vertices: IndexArray,
-        vertex_directions: FloatArray,
-    ) -> FloatArray:
-        """(D * K + N, 51): ``attached_rows`` and then ``vertex_rows`` in one go, shape held."""
-        repeats = len(point_directions)
-        moving = zip(
-            *([self._moving_attached(points)] * repeats),
-            self._moving_vertices(vertices),
-            strict=True,
-        )
-        joined = _Moving(*(np.concatenate(parts) for parts in moving))
-        return self._rows(
-            joined, np.concatenate([point_directions.reshape(-1, 3), vertex_directions])
-        )
-
     def _moving_vertices(self, vertices: IndexArray) -> _Moving:
         finger = self.shaped.main_finger[vertices]
         weights = self.shaped.finger_weights[vertices]

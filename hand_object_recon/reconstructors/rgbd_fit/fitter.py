@@ -1,8 +1,7 @@
-"""Levenberg-Marquardt over pose, position and shape of one hand."""
+"""Fits one side of a hand model to what a frame shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,55 +9,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
-from hand_object_recon.core.hands import HandSide
-from hand_object_recon.hand_model.conventions import SHAPE_COUNT
+from hand_object_recon.geometry.rotations import matrix_to_axis_angle
+from hand_object_recon.hand_model.conventions import KEYPOINTS_FROM_JOINTS_AND_TIPS, SHAPE_COUNT
 from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.pose_differential import (
     ALL_PARAMETERS,
     POSE_PARAMETERS,
     AttachedPoints,
     HandState,
-    PosedLinearHand,
-    ShapedHand,
 )
-from hand_object_recon.reconstructors.rgbd_fit.hand_points import HandPoints
+from hand_object_recon.reconstructors.rgbd_fit.descent import descend
+from hand_object_recon.reconstructors.rgbd_fit.explanation import explained_shares
+from hand_object_recon.reconstructors.rgbd_fit.hand_arrays import (
+    HandArrays,
+    PosedArrays,
+    StateArrays,
+)
+from hand_object_recon.reconstructors.rgbd_fit.hand_points import HandPoints, camera_array
 from hand_object_recon.reconstructors.rgbd_fit.landmarks import LandmarkPlacement
-from hand_object_recon.reconstructors.rgbd_fit.residuals import (
-    NO_PULLS,
-    ImagePlacement,
-    LandmarkPulls,
-    PosePrior,
-    SurfaceSettings,
-    VertexPulls,
-    free_space_pulls,
-    reprojection_pulls,
-    silhouette_pulls,
-    surface_pulls,
-    target_pulls,
+from hand_object_recon.reconstructors.rgbd_fit.observation import (
+    ExpectationArrays,
+    ObservationArrays,
+    TermSettings,
 )
+from hand_object_recon.reconstructors.rgbd_fit.posing_kernels import pose_hand, shape_hand
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SURFACE: Final = SurfaceSettings(sigma_m=0.003, robust_m=0.010, independent_points=300)
-_SILHOUETTE_SIGMA_PX: Final = 3.0
-_SILHOUETTE_SHARE: Final = 0.15
-_FREE_SPACE_SIGMA_M: Final = 0.004
-_FREE_SPACE_SHARE: Final = 0.1
 _PRIOR_WIDENING: Final = 1.5
-_LIMIT_SIGMA_RAD: Final = 0.05
-_STUB_BEYOND_WRIST_M: Final = 0.008
-_FIRST_DAMPING: Final = 1e-2
-_LEAST_DAMPING: Final = 1e-4
-_CONVERGED: Final = 1e-2  # relative gain of a step
+_LEAST_DEVIATION_RAD: Final = 0.04
+_KEYPOINT_ORDER: Final = np.array(KEYPOINTS_FROM_JOINTS_AND_TIPS)
 
 
 @dataclass(frozen=True, eq=False)
 class HandObservation:
-    """What one frame shows of a hand: (21, 2) keypoints in pixels and, if any, depth points."""
+    """What one frame shows of a hand: (21, 2) keypoints in pixels and depth points, if any."""
 
-    keypoints_px: FloatArray
+    keypoints_px: FloatArray | None
     camera: CameraIntrinsics
     points: HandPoints | None
+
+
+@dataclass(frozen=True, eq=False)
+class MotionBelief:
+    """Where a hand's motion leads, and the information (51,) along each parameter."""
+
+    state: HandState
+    information: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,39 +67,26 @@ class ShapeBelief:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearProblem:
-    """The fit about one state: the hand posed by it, normal matrix (P, P), gradient (P,), and
-    the robust cost."""
+class FitResult:
+    """Where a fit ended.
+
+    cost
+        Robust cost of the state.
+    vertices_m (V, 3), keypoints_m (21, 3)
+        The hand there, float32.
+    explained, contradicted
+        Shares of its visible surface where depth was measured on it, and behind it.
+    shape_information (10, 10)
+        What the observation tells of the shape, zero where that was held.
+    """
 
     state: HandState
-    hand: PosedLinearHand
-    normal: FloatArray
-    gradient: FloatArray
     cost: float
-
-
-@dataclass(frozen=True, eq=False)
-class FitResult:
-    """Where a fit ended, and the information (10, 10) the observation holds on the shape, zero
-    where that was held."""
-
-    problem: LinearProblem
+    vertices_m: NDArray[np.float32]
+    keypoints_m: NDArray[np.float32]
+    explained: float
+    contradicted: float
     shape_information: FloatArray
-
-    @property
-    def state(self) -> HandState:
-        return self.problem.state
-
-    @property
-    def hand(self) -> PosedLinearHand:
-        return self.problem.hand
-
-    @property
-    def cost(self) -> float:
-        return self.problem.cost
-
-
-Pulls = tuple[LandmarkPulls, list[VertexPulls]]
 
 
 class HandFitter:
@@ -110,155 +94,176 @@ class HandFitter:
 
     def __init__(self, model: HandModel, landmarks: LandmarkPlacement) -> None:
         self.model = model
-        self.prior = PosePrior(model, _PRIOR_WIDENING, _LIMIT_SIGMA_RAD)
-        self.landmarks = AttachedPoints.keypoints(model, landmarks.offsets_m)
-        self._landmark_sigma_m = landmarks.sigma_m
-        self._shaped: ShapedHand | None = None
-        towards_arm = 1.0 if model.side is HandSide.RIGHT else -1.0
-        beyond_wrist_m = towards_arm * (model.v_template[:, 0] - model.rest_joints_m[0, 0])
-        self._is_hand = beyond_wrist_m < _STUB_BEYOND_WRIST_M
-
-    def shaped(self, shape: FloatArray) -> ShapedHand:
-        """The model at a shape; the last one asked for is kept."""
-        if self._shaped is None or not np.array_equal(self._shaped.shape, np.float32(shape)):
-            self._shaped = ShapedHand(self.model, shape)
-        return self._shaped
+        self.mean_angles_rad: FloatArray = model.pose_mean_rad.astype(np.float64)
+        self._landmark_sigma_m = landmarks.sigma_m.astype(np.float64)
+        self._hand = HandArrays.of(model, AttachedPoints.keypoints(model, landmarks.offsets_m))
+        self._posed = PosedArrays.empty(self._hand)
+        self._normal = np.zeros((ALL_PARAMETERS, ALL_PARAMETERS))
+        self._usual = _usual_poses(model)
 
     def fit(
         self,
-        start: HandState | FitResult,
+        start: HandState,
         observation: HandObservation,
         iterations: int,
+        motion: MotionBelief | None = None,
         belief: ShapeBelief | None = None,
     ) -> FitResult:
-        """Fit to an observation, from a state or on from an earlier fit to it.
-
-        The shape moves only when a belief about it is given.
-        """
-
-        def pulls(hand: PosedLinearHand) -> Pulls:
-            return self._observed(hand, observation)
-
-        if isinstance(start, HandState):
-            problem = self._linearise(self.shaped(start.shape), start, pulls, belief)
-        elif belief is not None:
-            problem = self._linearise(start.hand.shaped, start.state, pulls, belief)
-        else:
-            problem = start.problem
-        return self._minimise(problem, pulls, iterations, belief)
+        """Fit to an observation; the shape moves only when a belief about it is given."""
+        seen = self._observed(observation)
+        return self._descend(start, seen, iterations, motion, belief)
 
     def fit_targets(
         self, start: HandState, targets_m: FloatArray, sigma_m: FloatArray, iterations: int
     ) -> FitResult:
         """Inverse kinematics: bring the landmarks to (21, 3) targets, shape held."""
-
-        def pulls(hand: PosedLinearHand) -> Pulls:
-            return target_pulls(hand, self.landmarks, targets_m, sigma_m), [NO_PULLS]
-
-        problem = self._linearise(self.shaped(start.shape), start, pulls, None)
-        return self._minimise(problem, pulls, iterations, None)
-
-    def _observed(self, hand: PosedLinearHand, observation: HandObservation) -> Pulls:
-        camera, points = observation.camera, observation.points
-        landmark = reprojection_pulls(
-            hand, self.landmarks, observation.keypoints_px, self._landmark_sigma_m, camera
+        seen = _NOTHING_SEEN._replace(
+            targets_m=np.ascontiguousarray(targets_m, np.float64),
+            target_sigma_m=np.ascontiguousarray(sigma_m, np.float64),
         )
-        if points is None:
-            return landmark, [NO_PULLS]
-        placement = ImagePlacement(hand, self._is_hand, points, camera)
-        return landmark, [
-            surface_pulls(hand, self._is_hand, points, _SURFACE),
-            silhouette_pulls(placement, _SILHOUETTE_SIGMA_PX, _SILHOUETTE_SHARE),
-            free_space_pulls(placement, _FREE_SPACE_SIGMA_M, _FREE_SPACE_SHARE),
-        ]
+        return self._descend(start, seen, iterations, None, None)
 
-    def _minimise(
+    def landmarks_m(self, state: HandState) -> FloatArray:
+        """(21, 3) where the detector's landmarks of a hand are."""
+        self._pose(state)
+        return self._posed.landmarks_m.copy()
+
+    def pose_rad(self, state: HandState) -> FloatArray:
+        """(48,) the state's pose as the model has it: axis-angle, the wrist first."""
+        angles = state.angles_rad.reshape(-1, 1, 3)
+        joints = (angles @ self._hand.joint_axes)[:, 0]
+        return np.concatenate([matrix_to_axis_angle(state.orientation), joints.ravel()])
+
+    def _observed(self, observation: HandObservation) -> ObservationArrays:
+        seen = _NOTHING_SEEN._replace(camera=camera_array(observation.camera))
+        if observation.keypoints_px is not None:
+            seen = seen._replace(
+                keypoints_px=np.ascontiguousarray(observation.keypoints_px, np.float64),
+                keypoint_sigma_m=self._landmark_sigma_m,
+            )
+        points = observation.points
+        if points is None:
+            return seen
+        return seen._replace(
+            points_m=points.points_m,
+            point_normals=points.normals,
+            label=points.label,
+            depth_m=points.depth_m,
+            outline_label=points.outline_label,
+            outline_px=points.outline_px,
+            cells=points.cells,
+        )
+
+    def _descend(
         self,
-        best: LinearProblem,
-        pulls: Callable[[PosedLinearHand], Pulls],
+        start: HandState,
+        seen: ObservationArrays,
         iterations: int,
+        motion: MotionBelief | None,
         belief: ShapeBelief | None,
     ) -> FitResult:
-        shaped = best.hand.shaped
-        damping = _FIRST_DAMPING
-        for _ in range(iterations):
-            step = _damped_step(best, damping)
-            trial = best.state.stepped(step)
-            if belief is not None:
-                shaped = ShapedHand(self.model, trial.shape)
-            candidate = self._linearise(shaped, trial, pulls, belief)
-            if not candidate.cost < best.cost:  # also where it is not a number
-                damping *= 8.0
-                continue
-            gain = best.cost - candidate.cost
-            best = candidate
-            damping = max(0.3 * damping, _LEAST_DAMPING)
-            if gain < _CONVERGED * best.cost:
-                break
+        state = _state_arrays(start)
+        expected = self._expected(start, motion, belief)
+        cost = descend(
+            self._hand,
+            seen,
+            expected,
+            state,
+            self._posed,
+            self._normal,
+            iterations,
+            belief is not None,
+        )
         information: FloatArray = np.zeros((SHAPE_COUNT, SHAPE_COUNT))
         if belief is not None:
-            information = _shape_information(best.normal, belief)
-        return FitResult(best, information)
-
-    def _linearise(
-        self,
-        shaped: ShapedHand,
-        state: HandState,
-        pulls: Callable[[PosedLinearHand], Pulls],
-        belief: ShapeBelief | None,
-    ) -> LinearProblem:
-        hand = shaped.pose(state)
-        landmark, vertex = pulls(hand)
-        vertices = np.concatenate([pull.vertices for pull in vertex])
-        directions = np.concatenate([pull.directions for pull in vertex])
-        if belief is None:
-            jacobian = hand.rows(self.landmarks, landmark.directions, vertices, directions)
-        else:
-            on_landmarks = hand.attached_rows(
-                self.landmarks, landmark.directions, with_shape=True
-            ).reshape(-1, ALL_PARAMETERS)
-            on_vertices = hand.vertex_rows(vertices, directions, with_shape=True)
-            jacobian = np.concatenate([on_landmarks, on_vertices])
-        residuals = np.concatenate(
-            [landmark.residuals.ravel(), *(pull.residuals for pull in vertex)]
+            information = _shape_information(self._normal, belief)
+        explained, contradicted = explained_shares(self._hand, self._posed, seen)
+        return FitResult(
+            state=HandState(*state),
+            cost=cost,
+            vertices_m=self._posed.vertices_m.copy(),
+            keypoints_m=self._keypoints_m(),
+            explained=explained,
+            contradicted=contradicted,
+            shape_information=information,
         )
-        weights = np.concatenate([landmark.weights.ravel(), *(pull.weights for pull in vertex)])
-        weighted = (jacobian * weights.astype(np.float32)[:, None]).T
-        normal = (weighted @ jacobian).astype(np.float64)
-        gradient = (weighted @ residuals.astype(np.float32)).astype(np.float64)
-        cost = landmark.cost + sum(pull.cost for pull in vertex)
-        cost += self._add_beliefs(state, normal, gradient, belief)
-        return LinearProblem(state, hand, normal, gradient, cost)
 
-    def _add_beliefs(
-        self,
-        state: HandState,
-        normal: FloatArray,
-        gradient: FloatArray,
-        belief: ShapeBelief | None,
-    ) -> float:
-        """Add the pose prior, and the belief about the shape, in place; return their cost."""
-        prior_normal, prior_gradient, cost = self.prior(state.angles_rad)
-        normal[6:POSE_PARAMETERS, 6:POSE_PARAMETERS] += prior_normal
-        gradient[6:POSE_PARAMETERS] += prior_gradient
-        if belief is None:
-            return cost
-        offset = state.shape - belief.mean
-        pull = belief.information @ offset
-        normal[POSE_PARAMETERS:, POSE_PARAMETERS:] += belief.information
-        gradient[POSE_PARAMETERS:] += pull
-        return cost + float(offset @ pull)
+    def _pose(self, state: HandState) -> None:
+        arrays = _state_arrays(state)
+        shape_hand(self._hand, arrays.shape, self._posed)
+        pose_hand(self._hand, arrays, self._posed)
+
+    def _expected(
+        self, start: HandState, motion: MotionBelief | None, belief: ShapeBelief | None
+    ) -> ExpectationArrays:
+        usual = self._usual
+        predicted = start if motion is None else motion.state
+        information = np.zeros(POSE_PARAMETERS) if motion is None else motion.information
+        return usual._replace(
+            orientation=np.ascontiguousarray(predicted.orientation, np.float64),
+            wrist_m=np.ascontiguousarray(predicted.wrist_m, np.float64),
+            angles_rad=np.ascontiguousarray(predicted.angles_rad, np.float64),
+            information=np.ascontiguousarray(information, np.float64),
+            shape_mean=usual.shape_mean if belief is None else np.asarray(belief.mean, np.float64),
+            shape_information=(
+                usual.shape_information
+                if belief is None
+                else np.asarray(belief.information, np.float64)
+            ),
+        )
+
+    def _keypoints_m(self) -> NDArray[np.float32]:
+        tips = self._posed.vertices_m[self._hand.tip_vertices]
+        joints = self._posed.positions_m.astype(np.float32)
+        return np.asarray(np.concatenate([joints, tips])[_KEYPOINT_ORDER])
 
 
-def _damped_step(problem: LinearProblem, damping: float) -> FloatArray:
-    scaled = problem.normal + np.diag(damping * np.diag(problem.normal) + 1e-6)
-    return np.asarray(-np.linalg.solve(scaled, problem.gradient))
+def _state_arrays(state: HandState) -> StateArrays:
+    parts = (state.orientation, state.wrist_m, state.angles_rad, state.shape)
+    return StateArrays(*(np.array(part, np.float64) for part in parts))
+
+
+def _usual_poses(model: HandModel) -> ExpectationArrays:
+    """The model's pose set and joint limits; nothing of motion or shape."""
+    covariance = model.pose_covariance_rad2.astype(np.float64) * _PRIOR_WIDENING**2
+    covariance += np.eye(len(covariance)) * _LEAST_DEVIATION_RAD**2
+    limits = model.joint_limits_rad.astype(np.float64).reshape(-1, 2)
+    return ExpectationArrays(
+        pose_mean_rad=model.pose_mean_rad.astype(np.float64),
+        pose_precision=np.asarray(np.linalg.inv(covariance), np.float64),
+        lowest_rad=limits[:, 0].copy(),
+        highest_rad=limits[:, 1].copy(),
+        orientation=np.eye(3),
+        wrist_m=np.zeros(3),
+        angles_rad=np.zeros(len(covariance)),
+        information=np.zeros(POSE_PARAMETERS),
+        shape_mean=np.zeros(SHAPE_COUNT),
+        shape_information=np.zeros((SHAPE_COUNT, SHAPE_COUNT)),
+    )
 
 
 def _shape_information(normal: FloatArray, belief: ShapeBelief) -> FloatArray:
     """Information on the shape once the pose is integrated out, without the belief's own."""
-    pose = normal[:POSE_PARAMETERS, :POSE_PARAMETERS]
-    mixed = normal[:POSE_PARAMETERS, POSE_PARAMETERS:]
-    shape = normal[POSE_PARAMETERS:, POSE_PARAMETERS:] - belief.information
+    whole = np.triu(normal) + np.triu(normal, 1).T
+    pose = whole[:POSE_PARAMETERS, :POSE_PARAMETERS]
+    mixed = whole[:POSE_PARAMETERS, POSE_PARAMETERS:]
+    shape = whole[POSE_PARAMETERS:, POSE_PARAMETERS:] - belief.information
     pose = pose + np.diag(1e-6 + 1e-9 * np.diag(pose))
     return np.asarray(shape - mixed.T @ np.linalg.solve(pose, mixed))
+
+
+_NOTHING_SEEN: Final = ObservationArrays(
+    camera=np.zeros(4),
+    keypoints_px=np.empty((0, 2)),
+    keypoint_sigma_m=np.empty(0),
+    targets_m=np.empty((0, 3)),
+    target_sigma_m=np.empty(0),
+    points_m=np.empty((0, 3), np.float32),
+    point_normals=np.empty((0, 3), np.float32),
+    label=np.empty((0, 0), np.uint8),
+    depth_m=np.empty((0, 0), np.float32),
+    outline_label=np.empty((0, 0), np.int32),
+    outline_px=np.empty((0, 2), np.float32),
+    cells=np.zeros(3, np.int64),
+    settings=TermSettings(),
+)

@@ -1,9 +1,9 @@
-"""The part of a depth image that shows one hand, as points with normals."""
+"""The part of a depth image that shows one hand, as labelled cells and as points with normals."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -13,178 +13,175 @@ from numpy.typing import NDArray
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import BoundingBox
 from hand_object_recon.core.keypoints import KNUCKLES, MIDDLE_MCP, WRIST
+from hand_object_recon.reconstructors.rgbd_fit.crop_kernels import (
+    draw_depth,
+    label_components,
+    mark_occluders,
+    median_depths,
+    near_cells,
+    oriented_points,
+    outline_cells,
+)
+from hand_object_recon.reconstructors.rgbd_fit.crop_labels import BACKGROUND
 
 FloatArray = NDArray[np.floating[Any]]
-IndexArray = NDArray[np.integer[Any]]
 
 _BOX_MARGIN: Final = 0.15
 _HAND_REACH_M: Final = 0.16  # no part of a hand is farther from its middle along the view
-_JUMP_M: Final = 0.012  # a step between neighbouring pixels that no skin makes
 _FOREARM_SHARE: Final = 0.10  # of wrist to middle knuckle, kept beyond the wrist
 _LEAST_PALM_SHARE: Final = 0.25  # of the box; a shorter palm points at the camera
+_CELLS_ACROSS: Final = 150
 _SUPPORT_PX: Final = 2
-_NORMAL_STEP: Final = 2
 _LEAST_POINTS: Final = 10
+_CROSS: Final = np.ones((3, 3), np.uint8)
 
 
-class Outline:
-    """For pixels beside a mask, the mask's nearest pixel, good to two pixels."""
+@dataclass(frozen=True, eq=False)
+class SurfaceInView:
+    """A mesh in the camera frame: vertices_m (V, 3) float32, faces (F, 3) int32."""
 
-    _STEP: Final = 2
-
-    def __init__(self, mask: NDArray[np.uint8], origin_px: tuple[int, int]) -> None:
-        coarse = np.ascontiguousarray(mask[:: self._STEP, :: self._STEP])
-        _, self._labels = cv2.distanceTransformWithLabels(
-            1 - coarse, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        rows, columns = np.nonzero(coarse)
-        self._pixels = np.zeros((int(self._labels.max()) + 1, 2), dtype=np.float32)
-        of_label = self._labels[rows, columns]
-        self._pixels[of_label, 0] = self._STEP * columns + origin_px[0]
-        self._pixels[of_label, 1] = self._STEP * rows + origin_px[1]
-
-    def nearest(self, rows: IndexArray, columns: IndexArray) -> FloatArray:
-        """(N, 2) column and row in the image for (N,) rows and columns of the crop."""
-        return np.asarray(self._pixels[self._labels[rows // self._STEP, columns // self._STEP]])
+    vertices_m: NDArray[np.float32]
+    faces: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
 class HandPoints:
-    """Depth points of one hand in the camera optical frame.
+    """What depth shows of one hand, in the camera optical frame.
 
-    points_m (N, 3), normals (N, 3) towards the camera; mask (h, w) uint8, 1 where the crop at
-    ``origin_px`` (column, row) shows the hand or its forearm; outline: the way back to that
-    mask; depth_m (h, w).
+    points_m (N, 3), normals (N, 3) towards the camera, float32.
+    label (h, w) uint8, depth_m (h, w) float32
+        What each cell of the crop shows (``crop_labels``), and its reading.
+    outline_label (h, w) int32, outline_px (L, 2) float32
+        For each cell the number of the nearest one that is not background, and its column and
+        row in the image.
+    cells (3,) int64
+        Column and row of the crop in the image, and the pixels to a cell's side.
     """
 
-    points_m: FloatArray
-    normals: FloatArray
-    depth_m: FloatArray
-    mask: NDArray[np.uint8]
-    outline: Outline
-    origin_px: tuple[int, int]
-
-    @cached_property
-    def middle_m(self) -> FloatArray:
-        """(3,) mean of the points."""
-        return np.asarray(self.points_m.mean(axis=0))
+    points_m: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    outline_label: NDArray[np.int32]
+    outline_px: NDArray[np.float32]
+    cells: NDArray[np.int64]
 
 
 def hand_points(
-    frame: RgbdFrame, keypoints_px: FloatArray, box: BoundingBox, max_points: int
+    frame: RgbdFrame,
+    keypoints_px: FloatArray,
+    box: BoundingBox,
+    max_points: int,
+    occluders: Sequence[SurfaceInView] = (),
+    expected: SurfaceInView | None = None,
 ) -> HandPoints | None:
-    """Cut one hand out of the depth image; None where nothing was measured on it."""
+    """Cut one hand out of the depth image; None where nothing was measured on it.
+
+    occluders
+        Surfaces that are not the hand's: readings on them are taken from it, unless they are
+        nearer to where the hand is expected.
+    """
     rows, columns = box.grown(_BOX_MARGIN).pixel_slices(*frame.depth_m.shape)
-    depth = frame.depth_m[rows, columns]
+    depth = np.array(frame.depth_m[rows, columns])
     if depth.shape[0] < 8 or depth.shape[1] < 8:
         return None
-    origin = (columns.start, rows.start)
-    middle = _depth_of_hand(depth, keypoints_px - origin)
+    middle = _depth_of_hand(frame.depth_m, keypoints_px)
     if middle is None:
         return None
-    mask = _hand_component(np.abs(depth - middle) < _HAND_REACH_M, keypoints_px - origin)
-    usable = (mask > 0) & ~_beyond_wrist(depth.shape, keypoints_px - origin, box)
-    points, normals = _oriented_points(frame.camera, depth, origin, _thinned(usable, max_points))
-    if len(points) < _LEAST_POINTS:
+    step = max(1, round(max(depth.shape) / _CELLS_ACROSS))
+    cells = np.array([columns.start, rows.start, step])
+    camera = camera_array(frame.camera)
+    label = _hand_component(depth, middle, keypoints_px, cells)
+    if occluders:
+        _take_out(occluders, expected, depth, camera, cells, label)
+    oriented = oriented_points(
+        depth, label, cells, camera, _wrist_line(keypoints_px, box), max_points
+    )
+    if len(oriented) < _LEAST_POINTS:
         return None
+    outline_label, outline_px = _outline(label, cells)
     return HandPoints(
-        points_m=points,
-        normals=normals,
-        depth_m=depth,
-        mask=mask,
-        outline=Outline(mask, origin),
-        origin_px=origin,
+        points_m=np.ascontiguousarray(oriented[:, :3]),
+        normals=np.ascontiguousarray(oriented[:, 3:]),
+        label=label,
+        depth_m=np.ascontiguousarray(depth[::step, ::step]),
+        outline_label=outline_label,
+        outline_px=outline_px,
+        cells=cells,
     )
 
 
 def depth_at(depth_m: FloatArray, pixels: FloatArray, radius: int = _SUPPORT_PX) -> FloatArray:
     """(K,) median of the readings within ``radius`` of each of (K, 2) pixels; NaN where none."""
-    height, width = depth_m.shape
-    steps = np.arange(-radius, radius + 1)
-    centre = np.rint(pixels).astype(np.intp)
-    columns = centre[:, 0, None, None] + steps[None, None, :]
-    rows = centre[:, 1, None, None] + steps[None, :, None]
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    values = np.where(
-        inside, depth_m[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)], np.nan
-    ).reshape(len(pixels), -1)
-    values.sort(axis=1)  # NaN goes last
-    seen = np.count_nonzero(~np.isnan(values), axis=1)
-    rows_of = np.arange(len(values))
-    low = values[rows_of, np.maximum(seen - 1, 0) // 2]
-    high = values[rows_of, np.minimum(seen // 2, values.shape[1] - 1)]
-    return np.asarray(np.where(seen > 0, 0.5 * (low + high), np.nan))
+    return median_depths(depth_m, np.ascontiguousarray(pixels, np.float64), radius)
 
 
-def _depth_of_hand(depth: FloatArray, keypoints: FloatArray) -> float | None:
+def camera_array(camera: CameraIntrinsics) -> NDArray[np.float64]:
+    """(4,) fx, fy, cx, cy."""
+    return np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+
+
+def _depth_of_hand(depth_m: FloatArray, keypoints_px: FloatArray) -> float | None:
     """Median depth at the palm's keypoints, or at all of them if the palm was not measured."""
-    readings = depth_at(depth, keypoints)
+    readings = depth_at(depth_m, keypoints_px)
     palm = readings[[WRIST, *KNUCKLES]]
     for candidates in (palm, readings):
-        seen = candidates[~np.isnan(candidates)]
+        seen = candidates[np.isfinite(candidates)]
         if len(seen) >= 3:
             return float(np.median(seen))
     return None
 
 
-def _oriented_points(
-    camera: CameraIntrinsics,
-    depth: FloatArray,
-    origin: tuple[int, int],
-    pixels: tuple[IndexArray, IndexArray],
-) -> tuple[FloatArray, FloatArray]:
-    """(N, 3) points of (row, column) pixels of the crop and their normals towards the camera,
-    where the surface around the pixel is whole: flying pixels and outlines are left out."""
-    height, width = depth.shape
-    row, column = pixels
-    inner = (row >= _NORMAL_STEP) & (row < height - _NORMAL_STEP)
-    inner &= (column >= _NORMAL_STEP) & (column < width - _NORMAL_STEP)
-    row, column = row[inner], column[inner]
-    row_steps = np.array([0, 0, 0, _NORMAL_STEP, -_NORMAL_STEP])[:, None]
-    column_steps = np.array([0, _NORMAL_STEP, -_NORMAL_STEP, 0, 0])[:, None]
-    rows, columns = row + row_steps, column + column_steps
-    z = depth[rows, columns]
-    whole = (np.abs(z[1:] - z[0]) < _JUMP_M).all(axis=0)  # false where a reading is missing
-    z, rows, columns = z[:, whole], rows[:, whole], columns[:, whole]
-    grid = np.empty((*z.shape, 3), dtype=np.float32)
-    grid[..., 0] = (columns + (origin[0] - camera.cx)) / camera.fx * z
-    grid[..., 1] = (rows + (origin[1] - camera.cy)) / camera.fy * z
-    grid[..., 2] = z
-    middle, right, left, below, above = grid
-    normals = np.cross(below - above, right - left)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return middle, normals / np.maximum(length, 1e-12)
+def _hand_component(
+    depth: NDArray[np.float32],
+    middle_m: float,
+    keypoints_px: FloatArray,
+    cells: NDArray[np.int64],
+) -> NDArray[np.uint8]:
+    """The connected cells at about the hand's depth that hold a keypoint, small holes closed."""
+    near = near_cells(depth, int(cells[2]), middle_m, _HAND_REACH_M)
+    closed = cv2.morphologyEx(near, cv2.MORPH_CLOSE, _CROSS)
+    count, components = cv2.connectedComponents(closed, connectivity=4)
+    label = np.empty(near.shape, np.uint8)
+    at_keypoints = (np.asarray(keypoints_px, np.float64) - cells[:2]) / cells[2]
+    label_components(np.asarray(components, np.int32), count, at_keypoints, label)
+    return label
 
 
-def _hand_component(near: NDArray[np.bool_], keypoints: FloatArray) -> NDArray[np.uint8]:
-    """The connected parts of the near region that hold a keypoint, small holes closed."""
-    closed = cv2.morphologyEx(near.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels = cv2.connectedComponents(closed, connectivity=4)
-    height, width = near.shape
-    column = np.clip(np.rint(keypoints[:, 0]), 0, width - 1).astype(np.intp)
-    row = np.clip(np.rint(keypoints[:, 1]), 0, height - 1).astype(np.intp)
-    votes = np.bincount(labels[row, column], minlength=count)
-    is_hand = votes >= 1
-    is_hand[0] = False
-    return np.asarray(is_hand[labels], dtype=np.uint8)
+def _take_out(
+    occluders: Sequence[SurfaceInView],
+    expected: SurfaceInView | None,
+    depth: NDArray[np.float32],
+    camera: NDArray[np.float64],
+    cells: NDArray[np.int64],
+    label: NDArray[np.uint8],
+) -> None:
+    occluder_m = np.full(label.shape, np.inf, dtype=np.float32)
+    hand_m = occluder_m.copy()
+    for one in occluders:
+        draw_depth(one.vertices_m, one.faces, camera, cells, occluder_m)
+    if expected is not None:
+        draw_depth(expected.vertices_m, expected.faces, camera, cells, hand_m)
+    mark_occluders(depth, int(cells[2]), occluder_m, hand_m, label)
 
 
-def _beyond_wrist(
-    shape: tuple[int, ...], keypoints: FloatArray, box: BoundingBox
-) -> NDArray[np.bool_]:
-    """Pixels on the forearm's side of the wrist."""
-    palm = keypoints[MIDDLE_MCP] - keypoints[WRIST]
-    length = float(np.linalg.norm(palm))
-    if length < _LEAST_PALM_SHARE * max(box.width, box.height):
-        return np.zeros(shape, dtype=bool)
-    x = np.arange(shape[1]) - keypoints[WRIST, 0]
-    y = np.arange(shape[0]) - keypoints[WRIST, 1]
-    along = (x * palm[0] + y[:, None] * palm[1]) / length
-    return np.asarray(along < -_FOREARM_SHARE * length)
+def _wrist_line(keypoints_px: FloatArray, box: BoundingBox) -> NDArray[np.float64]:
+    """(4,) where the forearm begins and the direction of the palm, zero where it cannot be told."""
+    palm = keypoints_px[MIDDLE_MCP] - keypoints_px[WRIST]
+    if float(np.hypot(*palm)) < _LEAST_PALM_SHARE * max(box.width, box.height):
+        return np.zeros(4)
+    start = keypoints_px[WRIST] - _FOREARM_SHARE * palm
+    return np.asarray(np.concatenate([start, palm]), dtype=np.float64)
 
 
-def _thinned(usable: NDArray[np.bool_], max_points: int) -> tuple[IndexArray, IndexArray]:
-    """Row and column numbers of about ``max_points`` pixels spread evenly over the hand."""
-    stride = max(1, round(float(np.sqrt(np.count_nonzero(usable) / max_points))))
-    rows, columns = np.nonzero(usable[::stride, ::stride])
-    return rows * stride, columns * stride
+def _outline(
+    label: NDArray[np.uint8], cells: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    is_background = np.asarray(label == BACKGROUND, np.uint8)
+    _, numbers = cv2.distanceTransformWithLabels(
+        is_background, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    outline_label = np.asarray(numbers, np.int32)
+    outline_px = np.zeros((int(outline_label.max()) + 1, 2), dtype=np.float32)
+    outline_cells(label, outline_label, cells, outline_px)
+    return outline_label, outline_px

@@ -48,7 +48,7 @@ def reach_keypoints(
 ) -> HandState:
     """Inverse kinematics to (21, 3) lifted keypoints, bending the fingers from ``start``'s pose
     after the palm was laid on its targets."""
-    keypoints = fitter.shaped(start.shape).pose(start).attached(fitter.landmarks)
+    keypoints = fitter.landmarks_m(start)
     motion = align(keypoints[_PALM], targets_m[_PALM], with_scale=False)
     laid = HandState(
         orientation=motion.rotation @ start.orientation,
