@@ -478,7 +478,7 @@ def test_the_present_reconstructor_goes_on_while_another_is_loaded(
 
 
 def test_run_time_settings_change_without_loading_anything(host: Host, plugins: ModuleType) -> None:
-    host.start(smoother={"enabled": False}).send(1)
+    host.start(smoother={"enabled": False}, rgbd_fit={"iterations": 3}).send(1)
     assert host.result().result.reconstruction.hands[0].joints_m[0, 2] == 3
     host.engine.change_settings({"rgbd_fit.iterations": 7, "depth.max_m": 0.5})
     host.send(2)
