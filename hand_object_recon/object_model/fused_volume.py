@@ -76,6 +76,7 @@ class FusedVolume:
         self.symmetries = SymmetryMemory()
         self._max_size_m = max_size_m
         self._first: IntArray = np.zeros(3, dtype=np.int64)
+        self._is_empty = True
         self._allocate((2, 2, 2))
 
     @property
@@ -88,7 +89,10 @@ class FusedVolume:
         return DistanceGrid(self.distance, self.origin_m, self.voxel_m)
 
     def integrate(self, view: ObjectView, camera_from_object: NDArray[np.float64]) -> None:
-        """Bring the volume up to date with a view from a pose (4, 4), camera from object."""
+        """Bring the volume up to date with a view from a pose (4, 4), camera from object.
+
+        The first views are passed over until one shows 30 points of the surface or more.
+        """
         from hand_object_recon.object_model.integration_kernels import (
             carve_hand,
             integrate,
@@ -97,12 +101,14 @@ class FusedVolume:
 
         pose = np.array(require_rigid_transform("camera_from_object", camera_from_object))
         self._make_room(view, pose)
+        if self._is_empty:
+            return
         intrinsics = intrinsics_array(view.camera)
         stride = self._pixel_stride(view.camera, pose)
         readings = pixel_readings(
             np.require(view.depth_m, requirements=["C", "W"]),
             np.require(view.label, requirements=["C", "W"]),
-            _distance_from_others_px(view.label),
+            _distance_from_others(view.label, stride),
             intrinsics,
             stride,
         )
@@ -174,11 +180,19 @@ class FusedVolume:
             return
         rotation, shift = camera_from_object[:3, :3], camera_from_object[:3, 3]
         seen = SeenSurface((view.points_m - shift) @ rotation, view.normals @ rotation)
-        first, last = self._needed(seen)
-        if self.view_count == 0:
+        if self._is_empty:
+            first, last = self._needed(seen)
             self._move(first, np.minimum(last, first + self._most_voxels - 1))
-        elif (first < self._first).any() or (last > self._last).any():
+        elif not self._holds(seen):
+            first, last = self._needed(seen)
             self._move(*self._grown(first - _SLACK_VOXELS, last + _SLACK_VOXELS))
+
+    def _holds(self, seen: SeenSurface) -> bool:
+        """Whether the voxels reach past all that is seen, strays aside, by the truncation."""
+        low, high = seen.box(_STRAY_SHARE)
+        reach = self.truncation_m
+        last_m = self._last * self.voxel_m
+        return bool((low - reach >= self.origin_m).all() and (high + reach <= last_m).all())
 
     def _crop(self) -> None:
         """Let go of voxels that neither hold the body nor what may be its unseen side."""
@@ -218,7 +232,7 @@ class FusedVolume:
         """Hold the voxels from ``first`` to ``last``; what they have in common is kept."""
         old_first, old_last = self._first, self._last
         old = (self.distance, self.weight, self.color, self.texture)
-        self._first = first
+        self._first, self._is_empty = first, False
         self._allocate(tuple((last - first + 1).tolist()))
         low, high = np.maximum(first, old_first), np.minimum(last, old_last) + 1
         if (low >= high).any():
@@ -253,7 +267,10 @@ def warm_up() -> None:
         volume.surface(rule, 100)
 
 
-def _distance_from_others_px(label: NDArray[np.uint8]) -> Float32Array:
-    """(h, w) float32 distance to the nearest pixel that is not ``FREE``."""
-    is_free = (label == ViewLabel.FREE).astype(np.uint8)
+def _distance_from_others(label: NDArray[np.uint8], stride: int) -> Float32Array:
+    """(h / stride, w / stride) distance in blocks, by the pixel in the middle of each, to the
+    nearest that is not ``FREE``."""
+    height, width = label.shape[0] // stride, label.shape[1] // stride
+    middles = label[stride // 2 :: stride, stride // 2 :: stride][:height, :width]
+    is_free = (middles == ViewLabel.FREE).astype(np.uint8)
     return np.asarray(cv2.distanceTransform(is_free, cv2.DIST_L2, 3), dtype=np.float32)

@@ -30,30 +30,30 @@ _LEAST_WEIGHT = 0.1
 _LARGEST_WEIGHT = 2.0
 _EMPTY_WEIGHT = 0.5  # of a reading's: labels err at rims
 _HAND_WEIGHT = 0.15  # of a reading's: a hand is posed less well than measured
-_OUTLINE_MARGIN_PX = 1.0
+_OUTLINE_MARGIN = 1.0  # in blocks
 _BACKGROUND_MARGIN_M = 0.01
 _OCCLUDER_MARGIN_M = 0.004
 _HAND_MARGIN_M = 0.004
+_LEAST_ROOM_VOXELS = 0.5  # else what was wrong would come to lie on the surface and stay
 _COLORED_VOXELS = 1.5
-_CLEAR_VOXELS = 2.0  # before a surface: there nothing is, at whatever angle that is seen
+_CLEAR_VOXELS = 2.0  # before a surface nothing is, at whatever angle that is seen
 
 
 @compiled
 def pixel_readings(
     depth_m: NDArray[np.float32],
     label: NDArray[np.uint8],
-    free_px: NDArray[np.float32],
+    beside: NDArray[np.float32],
     intrinsics: NDArray[np.float64],
     stride: int,
 ) -> NDArray[np.float32]:
     """(N, 6) what the blocks, row by row, say of the space along their pixels' rays.
 
-    ``SURFACE``: outward unit normal (3) and offset of the plane, weight face on. ``EMPTY``: depth up to
-    which nothing is, distance in rays at depth 1 to the nearest pixel that is not ``FREE``,
-    unused, unused, weight.
+    ``SURFACE``: outward unit normal (3) and offset of the plane, weight face on. ``EMPTY``: depth
+    up to which nothing is, distance in rays at depth 1 to the nearest pixel that is not ``FREE``.
 
-    free_px
-        (h, w) distance in the image to the nearest pixel that is not ``FREE``.
+    beside
+        (h / stride, w / stride) distance in blocks to the nearest that is not ``FREE``.
     """
     inverse = inverse_depths(depth_m, label)
     height, width = depth_m.shape[0] // stride, depth_m.shape[1] // stride
@@ -66,7 +66,6 @@ def pixel_readings(
             block = i * width + j
             if not depth > 0.0:
                 continue
-            weight = _depth_weight(depth)
             if what == OBJECT:
                 a, b, c = plane_at(inverse, fx, fy, cx, cy, row, column)
                 if c != 0.0:
@@ -74,21 +73,19 @@ def pixel_readings(
                     readings[block, 0] = SURFACE
                     readings[block, 1], readings[block, 2] = -a * scale, -b * scale
                     readings[block, 3], readings[block, 4] = -c * scale, scale
-                    readings[block, 5] = weight
+                    readings[block, 5] = _depth_weight(depth)
                 else:
                     before = nearest_around(inverse, row, column) - _OCCLUDER_MARGIN_M
                     readings[block, 0], readings[block, 1] = EMPTY, before
-                    readings[block, 2], readings[block, 5] = 1.0, weight * _EMPTY_WEIGHT
+                    readings[block, 2] = 1.0
             elif what == FREE:
                 readings[block, 0] = EMPTY
                 readings[block, 1] = depth - _BACKGROUND_MARGIN_M
-                readings[block, 2] = max(free_px[row, column] - _OUTLINE_MARGIN_PX, 0.0) / fx
-                readings[block, 5] = weight * _EMPTY_WEIGHT
+                readings[block, 2] = max(beside[i, j] - _OUTLINE_MARGIN, 0.0) * stride / fx
             elif what == OCCLUDER:
                 readings[block, 0] = EMPTY
                 readings[block, 1] = depth - _OCCLUDER_MARGIN_M
                 readings[block, 2] = 1.0
-                readings[block, 5] = weight * _EMPTY_WEIGHT
     return readings
 
 
@@ -116,6 +113,9 @@ def integrate(
     height, width = rgb.shape[0] // stride, rgb.shape[1] // stride
     blocks = np.empty(distance.shape[2], dtype=np.int32)
     step_x, step_y, step_z = _step(camera_from_object, voxel_m)
+    empty_share = _EMPTY_WEIGHT * _depth_weight(
+        _middle_depth(distance.shape, origin_m, voxel_m, camera_from_object)
+    )
     colored, clear = _COLORED_VOXELS * voxel_m, _CLEAR_VOXELS * voxel_m
     for i in range(distance.shape[0]):
         for j in range(distance.shape[1]):
@@ -132,42 +132,48 @@ def integrate(
                     continue
                 x, y, z = x0 + k * step_x, y0 + k * step_y, z0 + k * step_z
                 if what == SURFACE:
+                    offset = readings[block, 4]
                     signed = (
                         readings[block, 1] * x
                         + readings[block, 2] * y
                         + readings[block, 3] * z
-                        + readings[block, 4]
+                        + offset
                     )
-                    behind = -signed * z / (readings[block, 4] - signed)
-                    if behind >= truncation_m:
+                    if signed < clear:
+                        behind = -signed * z / (offset - signed)
+                        if behind >= truncation_m:
+                            continue
+                        share = readings[block, 5] * offset * offset / (x * x + y * y + z * z)
+                        share *= _confidence(behind, truncation_m)
+                        before = weight[i, j, k]
+                        after = min(before + share, MOST_WEIGHT)
+                        portion = 1.0 if before == 0.0 else share / after
+                        known = distance[i, j, k] if before > 0.0 else 0.0
+                        distance[i, j, k] = known + (signed - known) * portion
+                        weight[i, j, k] = after
+                        if abs(signed) < colored:
+                            is_first = not texture[i, j, k] >= 0.0
+                            row = block // width * stride + stride // 2
+                            column = block % width * stride + stride // 2
+                            for channel in range(3):
+                                seen = float(rgb[row, column, channel])
+                                painted = seen if is_first else color[i, j, k, channel]
+                                color[i, j, k, channel] = painted + (seen - painted) * portion
+                            texture[i, j, k] = _grey(
+                                color[i, j, k, 0], color[i, j, k, 1], color[i, j, k, 2]
+                            )
                         continue
-                    before = weight[i, j, k]
-                    share = readings[block, 5] * _confidence(behind, truncation_m)
-                    slant = readings[block, 4] * readings[block, 4] / (x * x + y * y + z * z)
-                    share *= slant if signed < clear else max(slant, _EMPTY_WEIGHT)
-                    after = min(before + share, MOST_WEIGHT)
-                    portion = 1.0 if before == 0.0 else share / after
-                    known = distance[i, j, k] if before > 0.0 else 0.0
-                    distance[i, j, k] = known + (min(signed, truncation_m) - known) * portion
-                    weight[i, j, k] = after
-                    if abs(signed) < colored:
-                        is_first = not texture[i, j, k] >= 0.0
-                        row = block // width * stride + stride // 2
-                        column = block % width * stride + stride // 2
-                        for channel in range(3):
-                            seen = float(rgb[row, column, channel])
-                            painted = seen if is_first else color[i, j, k, channel]
-                            color[i, j, k, channel] = painted + (seen - painted) * portion
-                        texture[i, j, k] = _grey(
-                            color[i, j, k, 0], color[i, j, k, 1], color[i, j, k, 2]
-                        )
+                    room = signed
                 elif z < readings[block, 1]:
                     room = min(readings[block, 1] - z, z * readings[block, 2])
-                    after = min(weight[i, j, k] + readings[block, 5], MOST_WEIGHT)
-                    distance[i, j, k] = _kept_out(
-                        distance[i, j, k], min(room, truncation_m), readings[block, 5], after
-                    )
-                    weight[i, j, k] = after
+                    room = max(room, _LEAST_ROOM_VOXELS * voxel_m)
+                else:
+                    continue
+                after = min(weight[i, j, k] + empty_share, MOST_WEIGHT)
+                distance[i, j, k] = _kept_out(
+                    distance[i, j, k], min(room, truncation_m), empty_share, after
+                )
+                weight[i, j, k] = after
 
 
 @compiled
@@ -235,6 +241,19 @@ def _moved(
         pose[1, 0] * a + pose[1, 1] * b + pose[1, 2] * c + pose[1, 3],
         pose[2, 0] * a + pose[2, 1] * b + pose[2, 2] * c + pose[2, 3],
     )
+
+
+@compiled
+def _middle_depth(
+    shape: tuple[int, ...],
+    origin_m: NDArray[np.float64],
+    voxel_m: float,
+    pose: NDArray[np.float64],
+) -> float:
+    """Depth of the middle of a volume."""
+    half = 0.5 * voxel_m
+    _, _, z = _moved(pose, origin_m, half * shape[0], half * shape[1])
+    return float(z + half * shape[2] * pose[2, 2])
 
 
 @compiled

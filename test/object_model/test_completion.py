@@ -114,7 +114,7 @@ def test_seen_vertices_lie_on_the_body(view_of: PosedView) -> None:
     assert np.percentile(distances, 95) < 2e-3
 
 
-def test_an_extrusion_closes_a_cube_better_than_its_hull(view_of: PosedView) -> None:
+def test_an_extrusion_closes_a_ball_better_than_its_hull(view_of: PosedView) -> None:
     volume = seen_through(view_of, BODIES["ball"], 0.0)
     truth = BODIES["ball"].volume
     extruded = as_trimesh(volume.surface(CompletionRule.EXTRUSION)).volume
@@ -131,7 +131,7 @@ def test_normals_point_outwards_and_colours_are_carried_over(view_of: PosedView)
     assert made is not None
     outwards = made.vertices_m / np.linalg.norm(made.vertices_m, axis=1, keepdims=True)
     cosines = np.einsum("nc,nc->n", outwards, made.normals)
-    assert np.mean(cosines > 0.7) > 0.95
+    assert np.mean(cosines > 0.7) > 0.9
     np.testing.assert_allclose(np.linalg.norm(made.normals, axis=1), 1.0, atol=1e-5)
     seen = made.vertex_colors[made.vertex_seen].astype(float)
     assert np.abs(np.median(seen, axis=0) - 120.0).max() < 4.0

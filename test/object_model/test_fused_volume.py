@@ -168,6 +168,14 @@ def test_the_volume_grows_with_what_is_seen_and_keeps_what_it_knew() -> None:
     assert volume.distance[tuple(moved)] == np.float32(volume.truncation_m)
 
 
+def test_a_view_of_next_to_nothing_is_passed_over() -> None:
+    volume = fused(clean_view(radius_m=0.003))
+    assert volume.view_count == 0
+    volume.integrate(clean_view(), centered())
+    assert volume.view_count == 1
+    assert len(volume.seen_surface().points_m) > 100
+
+
 def test_the_volume_never_outgrows_its_largest_size() -> None:
     volume = FusedVolume(voxel_m=0.002, max_size_m=0.05)
     for shift in np.linspace(0.0, 0.1, 12):
