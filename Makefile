@@ -6,8 +6,8 @@ VENV_NUMPY1 := .venv-numpy1
 PYTEST_ARGS ?= -q -n 2 -m "not slow and not timing"
 TIMING_ARGS := -q -n 0 -m "timing and not slow" test/dds
 # What runs on a robot, whose ROS 2 may carry NumPy 1.26; offline rooms are tested with NumPy 2.
-ROBOT_TESTS := $(addprefix test/,core geometry hand_model messages recordings detectors \
-	reconstructors pipeline visualization dds ros)
+ROBOT_TESTS := $(addprefix test/,core messages recordings detectors held_objects interaction \
+	pipeline ros reconstructors/test_rgbd_fit.py)
 
 .PHONY: demo test test-numpy1 config lint format clean help
 

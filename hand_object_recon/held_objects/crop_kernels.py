@@ -32,7 +32,7 @@ def block_depth(
 ) -> NDArray[np.float32]:
     """Mean depth of the nearest surface in each block; NaN where half of its readings lack.
 
-    A block whose corners are both beyond ``farthest_m`` gets the depth of one.
+    A block none of whose opposite corners is measured within ``farthest_m`` gets the first's depth.
     """
     if stride == 1:
         return depth_m.copy()
@@ -42,7 +42,8 @@ def block_depth(
         for column in range(width):
             top, left = row * stride, column * stride
             first, last = depth_m[top, left], depth_m[top + stride - 1, left + stride - 1]
-            if first > farthest_m and last > farthest_m:
+            is_near = first <= farthest_m or last <= farthest_m
+            if not is_near:  # or not measured
                 reduced[row, column] = first
             else:
                 reduced[row, column] = nearest_surface(depth_m, top, left, stride)

@@ -30,6 +30,7 @@ from hand_object_recon.object_model.known_models.model_folder import KnownModel,
 
 _NEW_AFTER_NS: Final = 150_000_000
 _NEW_WITHIN_NS: Final = 100_000_000
+_IDLE_NS: Final = 50_000_000
 _MOST_OBJECTS: Final = 4
 _OFF_SKIN_M: Final = 0.012
 _HAND_REACH_M: Final = 0.13
@@ -57,10 +58,14 @@ class HeldObjects:
         self._tracks: list[ObjectTrack] = []
         self._candidates: dict[int, tuple[int, int]] = {}
         self._next_id = 0
+        self._looked_ns: int | None = None
 
     def update(self, frame: RgbdFrame, hands: Sequence[HandEstimate]) -> tuple[ObjectEstimate, ...]:
         """Objects that the hands of a frame hold, or held within the last seconds."""
         self._forget_old(frame.stamp_ns)
+        if self._is_idle(frame.stamp_ns):
+            return ()
+        self._looked_ns = frame.stamp_ns
         scene = self._scene(frame, hands)
         if scene is not None:
             parts = scene_parts(scene)
@@ -88,8 +93,15 @@ class HeldObjects:
         """Forget every object."""
         self._background.reset()
         self._skin, self._held = ColorMemory(), ColorMemory()
+        self._looked_ns = None
         self._tracks.clear()
         self._candidates.clear()
+
+    def _is_idle(self, stamp_ns: int) -> bool:
+        """Whether nothing was in any hand and it was looked into them a moment ago."""
+        if self._tracks or self._candidates or self._looked_ns is None:
+            return False
+        return 0 <= stamp_ns - self._looked_ns < _IDLE_NS
 
     def _scene(self, frame: RgbdFrame, hands: Sequence[HandEstimate]) -> SceneLabels | None:
         surfaces = [HandSurface(hand, self._faces[hand.topology]) for hand in hands]
@@ -114,6 +126,11 @@ class HeldObjects:
 
     def _begin_tracks(self, parts: SceneParts, taken: NDArray[np.bool_]) -> None:
         stamp_ns = parts.labels.crop.stamp_ns
+        self._candidates = {
+            hand: (first, last)
+            for hand, (first, last) in self._candidates.items()
+            if stamp_ns - last <= _NEW_WITHIN_NS
+        }
         for hand in parts.labels.hands:
             hand_id = hand.hand.track_id
             if any(hand_id in track.touched_by for track in self._tracks):
@@ -121,9 +138,7 @@ class HeldObjects:
             seen = self._new_object(parts, hand, taken)
             if seen is None:
                 continue
-            first, last = self._candidates.get(hand_id, (stamp_ns, stamp_ns))
-            if stamp_ns - last > _NEW_WITHIN_NS:
-                first = stamp_ns
+            first, _ = self._candidates.get(hand_id, (stamp_ns, stamp_ns))
             self._candidates[hand_id] = first, stamp_ns
             if stamp_ns - first >= _NEW_AFTER_NS and len(self._tracks) < _MOST_OBJECTS:
                 self._tracks.append(self._new_track(parts, seen))
