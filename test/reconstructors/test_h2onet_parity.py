@@ -57,7 +57,8 @@ def weights(parity: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
         "reference_weights", parity / "reference_weights.py"
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
