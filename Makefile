@@ -46,7 +46,7 @@ clean:
 	@rm -rf $(VENV) $(VENV_NUMPY1) out build *.egg-info
 
 $(VENV)/installed: setup.py constraints.txt
-	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)dds$(comma)viewer$(comma)test$(comma)dev)
+	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)training$(comma)openvino$(comma)dds$(comma)viewer$(comma)test$(comma)dev)
 
 $(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
 	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)dds$(comma)test)

@@ -20,6 +20,7 @@ CORE = [
     "pyyaml>=6",
     "rich>=13",
     "rosbags>=0.11",
+    "safetensors>=0.4",
     "scipy>=1.11.4",
     "torch>=2.4",
     "typer>=0.12",
@@ -43,6 +44,8 @@ EXTRAS = {
     "evaluation": ["libigl>=2.6", "manifold3d>=3"],
     "synthesis": ["embreex>=4", "libigl>=2.6", "manifold3d>=3", "trimesh>=4", "webdataset>=1"],
     "open3d": ["open3d>=0.18"],
+    "openvino": ["openvino>=2025.2"],
+    "training": ["lightning-fabric>=2.5", "tensorboard>=2.16"],
     "viewer": ["rerun-sdk>=0.26"],
     "dds": ["cyclonedds>=11; python_version < '3.14' and platform_machine != 'aarch64'"],
     "test": [
@@ -100,12 +103,14 @@ setup(
             "synthesis/assets/*.npz",
             "visualization/report/page/*",
             "**/card.md",
+            "reconstructors/*/weights/*",
         ]
     },
     data_files=[
         ("share/hand_object_recon/msg", files("msg/*.msg")),
         ("share/hand_object_recon/config", files("config/*.yaml")),
         ("share/hand_object_recon/config/cameras", files("config/cameras/*.yaml")),
+        ("share/hand_object_recon/config/train", files("config/train/*.yaml")),
     ],
     install_requires=CORE,
     extras_require=EXTRAS,

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": PIPELINE,
     "synthesis": PIPELINE,
     "evaluation": PIPELINE,
-    "training": PIPELINE,
+    "training": PIPELINE | {"synthesis", "datasets"},
     "dds": PIPELINE,
     "ros": PIPELINE | {"evaluation"},
     "cli": PIPELINE | {"datasets", "synthesis", "evaluation", "training", "dds", "ros"},
@@ -58,6 +58,9 @@ ONLY_IN: dict[str, set[str]] = {
     "rerun": {"visualization"},
     "igl": {"evaluation", "synthesis"},
     "manifold3d": {"evaluation", "synthesis"},
+    "lightning_fabric": {"training"},
+    "safetensors": {"networks"},
+    "openvino": {"networks"},
 }
 
 NOWHERE = {"cv_bridge", "chumpy", "manopth", "tf_transformations"}

@@ -23,6 +23,7 @@ from hand_object_recon.cli.play import play
 from hand_object_recon.cli.plugins import plugins
 from hand_object_recon.cli.replay import replay
 from hand_object_recon.cli.synthesize import synthesize
+from hand_object_recon.cli.train import train
 from hand_object_recon.core.errors import HandObjectReconError
 
 FAILURE = 2
@@ -45,6 +46,7 @@ app.command()(inspect)
 app.command()(play)
 app.command()(live)
 app.command()(synthesize)
+app.command()(train)
 app.command()(plugins)
 app.command()(config)
 app.add_typer(hand_model)

@@ -22,17 +22,14 @@ class SpiralConvolution(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, spirals: Indices) -> None:
         super().__init__()
         self.linear = nn.Linear(channels_in * spirals.shape[1], channels_out)
-        self.register_buffer(
-            "spirals", torch.from_numpy(spirals.astype(np.int64)), persistent=False
-        )
+        self.register_buffer("spirals", _numbers(spirals), persistent=False)
         self.spirals: Tensor
         nn.init.xavier_uniform_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        count = len(self.spirals)
-        around = features.index_select(1, self.spirals.reshape(-1))
-        result: Tensor = self.linear(around.reshape(len(features), count, -1))
+        around = features.index_select(1, self.spirals.flatten())
+        result: Tensor = self.linear(around.reshape(features.shape[0], self.spirals.shape[0], -1))
         return result
 
 
@@ -44,17 +41,18 @@ class MeshUpsampling(nn.Module):
 
     def __init__(self, columns: Indices, weights: FloatArray) -> None:
         super().__init__()
+        self.register_buffer("columns", _numbers(columns), persistent=False)
         self.register_buffer(
-            "columns", torch.from_numpy(columns.astype(np.int64)), persistent=False
+            "weights", torch.from_numpy(weights.astype(np.float32)), persistent=False
         )
-        self.register_buffer("weights", torch.from_numpy(np.float32(weights)), persistent=False)
         self.columns: Tensor
         self.weights: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
-        corners = features.index_select(1, self.columns.reshape(-1))
-        corners = corners.reshape(len(features), *self.columns.shape, -1)
-        return (corners * self.weights[None, :, :, None]).sum(dim=2)
+        corners = features.index_select(1, self.columns.flatten())
+        corners = corners.reshape(features.shape[0], *self.columns.shape, -1)
+        result: Tensor = (corners * self.weights[None, :, :, None]).sum(dim=2)
+        return result
 
 
 def _numbers(indices: Indices) -> Tensor:

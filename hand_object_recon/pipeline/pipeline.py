@@ -21,7 +21,7 @@ from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.stage_clock import StageClock
 from hand_object_recon.pipeline.tracker import Tracker
-from hand_object_recon.reconstructors.base import Reconstructor
+from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class Pipeline:
             self._reconstructor.expect_objects(self._last_objects)
             output = self._reconstructor.reconstruct(frame, tracked)
         with clock.stage("place"):
-            placed = self._placed(frame, output.hands, tracked)
+            placed = self._placed(frame, output, tracked)
         with clock.stage("smooth"):
             hands = self._smoothed(frame, placed, tracked)
         with clock.stage("object"):
@@ -180,12 +180,17 @@ class Pipeline:
         return self._held_objects.update(frame, hands)
 
     def _placed(
-        self, frame: RgbdFrame, hands: Sequence[HandEstimate], tracked: Sequence[TrackedHand]
+        self, frame: RgbdFrame, output: ReconstructorOutput, tracked: Sequence[TrackedHand]
     ) -> list[HandEstimate]:
         detection = {hand.track_id: hand.detection for hand in tracked}
-        for hand in hands:
+        for hand in output.hands:
             self._check_contract(hand, detection)
-        placed = (self._placement.place(frame, hand, detection[hand.track_id]) for hand in hands)
+        placed = (
+            self._placement.place(
+                frame, hand, detection[hand.track_id], output.keypoints_px.get(hand.track_id)
+            )
+            for hand in output.hands
+        )
         return [hand for hand in placed if hand is not None]
 
     def _check_contract(self, hand: HandEstimate, known: Container[int]) -> None:

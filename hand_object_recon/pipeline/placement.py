@@ -15,6 +15,8 @@ from hand_object_recon.geometry.mesh_normals import face_area_vectors
 FloatArray = NDArray[np.floating[Any]]
 
 _OWN_DEPTH_M: Final = 0.05  # a reading farther from the hand's surface shows something else
+_SURFACE_SPREAD_M: Final = 0.01  # of the readings of one hand about its surface, each way
+_SIZE_ERROR: Final = 0.25  # share of its distance that a hand may be off where its size puts it
 _LEAST_READINGS: Final = 10
 _ROUNDS: Final = 4
 
@@ -23,9 +25,13 @@ class MetricPlacement:
     """Puts hands where the depth camera saw them.
 
     Estimates already in metres in the camera frame stay where they are; root-relative ones are
-    moved so that their joints project onto the detected keypoints and their visible surface
-    meets the measured depth. Either way the residual is worked out: the median distance along
-    the view between the visible surface and the depth.
+    moved so that their joints project onto the keypoints and their visible surface meets the
+    measured depth. The distance that most of the surface agrees on counts, so what is in front of
+    the hand or beside it does not draw it along. Where no depth is measured, the hand's size and
+    its keypoints place it.
+
+    Either way the residual is worked out: the median distance along the view between the visible
+    surface and the depth.
     """
 
     def __init__(self, topologies: tuple[HandTopology, ...], *, is_metric: bool) -> None:
@@ -37,36 +43,63 @@ class MetricPlacement:
         return topology in self._faces
 
     def place(
-        self, frame: RgbdFrame, hand: HandEstimate, detection: HandDetection
+        self,
+        frame: RgbdFrame,
+        hand: HandEstimate,
+        detection: HandDetection,
+        keypoints_px: FloatArray | None = None,
     ) -> HandEstimate | None:
-        """The hand with its residual; None when it is not metric and nothing places it."""
+        """The hand with its residual, NaN where no depth was measured on it.
+
+        None when it is not metric, and has no keypoints or such that put it behind the camera.
+        keypoints_px: (21, 2) joints as the
+        method saw them, instead of the detector's.
+        """
         faces = self._faces[hand.topology]
         if not self._is_metric:
-            offset = _offset_onto_depth(frame, hand, faces, detection)
-            if offset is None:
+            pixels = detection.keypoints_px if keypoints_px is None else keypoints_px
+            if pixels is None:
                 return None
-            hand = hand.moved(offset)
+            by_size = _offset_onto_keypoints(hand.joints_m, pixels, frame.camera)
+            if not (hand.joints_m[:, 2] + by_size[2] > 0.0).all():
+                return None
+            hand = hand.moved(_offset_onto_depth(frame, hand, faces, by_size))
         gaps = _surface_gaps(frame, hand.vertices_m, faces)
         residual = float(np.median(np.abs(gaps))) if len(gaps) >= _LEAST_READINGS else np.nan
         return replace(hand, placement_residual_m=residual)
 
 
 def _offset_onto_depth(
-    frame: RgbdFrame, hand: HandEstimate, faces: NDArray[np.int32], detection: HandDetection
-) -> FloatArray | None:
-    """(3,) translation that puts a root-relative hand on its keypoints and on the depth."""
-    keypoints = detection.keypoints_px
-    if keypoints is None:
-        return None
-    offset = _offset_onto_keypoints(hand.joints_m, keypoints, frame.camera)
+    frame: RgbdFrame, hand: HandEstimate, faces: NDArray[np.int32], by_size_m: FloatArray
+) -> FloatArray:
+    """(3,) translation that puts a root-relative hand on the depth, ``by_size_m`` where there is
+    none."""
+    offset = by_size_m
+    reach_m = _SIZE_ERROR * float((hand.joints_m[:, 2] + by_size_m[2]).mean())
     for _ in range(_ROUNDS):
-        gaps = _surface_gaps(frame, hand.vertices_m + np.float32(offset), faces, reach_m=np.inf)
-        if len(gaps) < _LEAST_READINGS:
-            return None
+        gaps = _surface_gaps(frame, hand.vertices_m + np.float32(offset), faces, reach_m)
+        gap = _common_gap(gaps)
+        if gap is None:
+            return by_size_m
         # Moving along the ray of the hand's middle keeps its image where it is.
         middle = hand.joints_m.mean(axis=0) + offset
-        offset = offset + middle / middle[2] * float(np.median(gaps))
+        offset = offset + middle / middle[2] * gap
     return offset
+
+
+def _common_gap(gaps_m: FloatArray) -> float | None:
+    """The gap most readings agree on; None where too few do.
+
+    An object in front of the hand and a wall behind it have surfaces of their own shapes, so
+    their gaps are spread out while those of the hand are alike.
+    """
+    ordered = np.sort(gaps_m)
+    ends = np.searchsorted(ordered, ordered + 2 * _SURFACE_SPREAD_M, side="right")
+    counts = ends - np.arange(len(ordered))
+    if not len(counts) or counts.max() < _LEAST_READINGS:
+        return None
+    first = int(counts.argmax())
+    return float(np.median(ordered[first : ends[first]]))
 
 
 def _offset_onto_keypoints(

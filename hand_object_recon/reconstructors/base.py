@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
@@ -21,10 +24,15 @@ class ReconstructorOutput:
     They are in metres in the camera optical frame when the plugin's card says ``is_metric``;
     otherwise in metres about an arbitrary origin, and the pipeline's metric placement fixes
     where they are.
+
+    keypoints_px
+        (21, 2) pixels of the hands' joints by track id, where the method saw them better than
+        the detector; what is not metric is placed by them.
     """
 
     hands: tuple[HandEstimate, ...] = ()
     objects: tuple[ObjectEstimate, ...] = ()
+    keypoints_px: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Reconstructor(ABC):
@@ -77,6 +85,7 @@ RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
     kind="reconstructor",
     entry_point_group="hand_object_recon.reconstructors",
     built_in={
+        "h2onet": "hand_object_recon.reconstructors.h2onet.reconstructor:H2ONetReconstructor",
         "rgbd_fit": "hand_object_recon.reconstructors.rgbd_fit.reconstructor:RgbdFitReconstructor",
     },
 )

@@ -55,6 +55,20 @@ def _painted(vertices: bytes, topology: str, camera: CameraIntrinsics) -> NDArra
     return inverse
 
 
+def ball_depth_m(
+    camera: CameraIntrinsics, behind_m: NDArray[Any], before_m: float, radius_m: float = 0.1
+) -> NDArray[np.float32]:
+    """The depth image of a ball whose nearest point is before a point; NaN beside it."""
+    center = behind_m - [0.0, 0.0, before_m - radius_m]
+    v, u = np.mgrid[: camera.height, : camera.width]
+    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)])
+    squared = (rays * rays).sum(axis=0)
+    along = np.tensordot(center, rays, 1)
+    under_root = along**2 - squared * (center @ center - radius_m**2)
+    root = np.sqrt(np.where(under_root > 0, under_root, np.nan))
+    return np.float32((along - root) / squared)
+
+
 def detection_of(hand: HandEstimate, camera: CameraIntrinsics, noise_px: float = 0.0) -> Any:
     x, y, z = hand.joints_m.astype(np.float64).T
     keypoints = np.stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy], axis=1)
@@ -237,13 +251,74 @@ def test_a_background_far_behind_does_not_count_in_the_residual(
     assert placed.placement_residual_m == pytest.approx(0.007, abs=5e-4)
 
 
-def test_a_root_relative_hand_without_depth_is_not_placed(
+@pytest.mark.parametrize("covered_share", [0.3, 0.6])
+@pytest.mark.parametrize("before_m", [0.02, 0.04, 0.15])
+def test_what_covers_a_part_of_the_hand_does_not_draw_it_to_the_camera(
+    make_hand: MakeHand,
+    make_frame: MakeFrame,
+    camera: CameraIntrinsics,
+    covered_share: float,
+    before_m: float,
+) -> None:
+    true = make_hand()
+    pixels = detection_of(true, camera).keypoints_px
+    depth_m = painted_depth_m(true, camera)
+    column = int(np.quantile(pixels[:, 0], covered_share))
+    ball = ball_depth_m(camera, true.joints_m.mean(axis=0), before_m)
+    depth_m[:, :column] = np.fmin(depth_m, ball)[:, :column]
+    placed = MetricPlacement(TOPOLOGIES, is_metric=False).place(
+        make_frame(depth_m=depth_m), root_relative(true), detection_of(true, camera)
+    )
+    assert away_m(placed, true) < 0.004
+
+
+def test_another_hand_in_front_does_not_draw_a_hand_to_it(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand((0.0, 0.05, 0.6))
+    other = make_hand((0.05, 0.06, 0.5))
+    depth_m = np.fmin(painted_depth_m(true, camera), painted_depth_m(other, camera))
+    placed = MetricPlacement(TOPOLOGIES, is_metric=False).place(
+        make_frame(depth_m=depth_m), root_relative(true), detection_of(true, camera)
+    )
+    assert away_m(placed, true) < 0.004
+
+
+def test_the_method_s_own_keypoints_are_taken_before_the_detector_s(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    aside = detection_of(true.moved(np.array([0.03, 0.0, 0.0])), camera)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    own = detection_of(true, camera).keypoints_px
+    assert away_m(placement.place(frame, root_relative(true), aside, own), true) < 0.0005
+    assert away_m(placement.place(frame, root_relative(true), aside), true) > 0.02
+
+
+def test_without_depth_its_size_and_keypoints_place_a_root_relative_hand(
     make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
 ) -> None:
     true = make_hand()
     placement = MetricPlacement(TOPOLOGIES, is_metric=False)
-    frame = make_frame(depth_m=np.nan)
-    assert placement.place(frame, root_relative(true), detection_of(true, camera)) is None
+    placed = placement.place(
+        make_frame(depth_m=np.nan), root_relative(true), detection_of(true, camera)
+    )
+    assert away_m(placed, true) < 0.0005
+    assert placed is not None
+    assert np.isnan(placed.placement_residual_m)
+
+
+def test_keypoints_that_put_a_hand_behind_the_camera_do_not_place_it(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
+) -> None:
+    true = make_hand()
+    middle = np.array([camera.cx, camera.cy], dtype=np.float32)
+    upside_down = 2 * middle - detection_of(true, camera).keypoints_px
+    placed = MetricPlacement(TOPOLOGIES, is_metric=False).place(
+        make_frame(), root_relative(true), detection_of(true, camera), upside_down
+    )
+    assert placed is None
 
 
 def test_a_root_relative_hand_without_keypoints_is_not_placed(

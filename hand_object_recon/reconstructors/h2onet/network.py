@@ -6,7 +6,6 @@ Reconstruction", CVPR 2023. A network sees right hands only; left ones are mirro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -30,8 +29,7 @@ from hand_object_recon.reconstructors.h2onet.orientation import (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class HandMesh:
+class HandMesh(NamedTuple):
     """A batch of hands, in metres about an origin of the network's choice.
 
     canonical_vertices (B, V, 3), canonical_joints (B, 21, 3): with no orientation.

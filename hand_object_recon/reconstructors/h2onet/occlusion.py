@@ -64,11 +64,9 @@ class OcclusionNetwork(nn.Module):
         self.apply(start_relu_layer)
 
     def forward(self, joints: Tensor) -> Tensor:
-        count = len(joints)
-        fingers = torch.cat([joints[:, list(finger)] for finger in self._joints.fingers])
-        mapped = self.joint_layer(fingers.transpose(1, 2))
-        by_finger = torch.cat(mapped.chunk(5), dim=1).reshape(count, -1)
-        together = self.finger_layer(by_finger)
+        fingers = [joint for finger in self._joints.fingers for joint in finger]
+        mapped = self.joint_layer(joints[:, fingers].transpose(1, 2)).unflatten(2, (5, 4))
+        together = self.finger_layer(mapped.transpose(1, 2).flatten(1))
         palm = self.joint_layer(joints[:, list(self._joints.palm)].transpose(1, 2)).flatten(1)
         logits = [head(together) for head in self.finger_heads]
         logits.append(self.hand_head(torch.cat([together, palm], dim=1)))

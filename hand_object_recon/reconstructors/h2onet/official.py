@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
+from hand_object_recon.reconstructors.h2onet.occlusion import OFFICIAL_JOINTS
+from hand_object_recon.reconstructors.h2onet.official_template import official_template
+from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork
 
+_WIDTH: Final = 128
 _WRAPPER: Final = "state_dict"
 _PARALLEL: Final = "module."
 _LEFT_OUT: Final = re.compile(
@@ -74,6 +81,34 @@ _OUR_PARTS: Final = (
 )
 
 
+def load_official(checkpoint: Path, repository: Path) -> HandNetwork:
+    """The network of one of the authors' checkpoints, in evaluation mode, equal to theirs.
+
+    Whether it is that of single or of three frames is seen from what the file holds.
+
+    repository
+        A clone of the authors' repository: the mesh levels are not in the checkpoint.
+
+    Raises
+    ------
+    InvalidValueError
+        A file is missing, damaged, or not of this method.
+    """
+    state = converted_state(_read(checkpoint))
+    template = official_template(repository)
+    network: HandNetwork
+    if any(name.startswith("finger_fusion.") for name in state):
+        network = MultiFrameNetwork(_WIDTH, template, OFFICIAL_JOINTS, turns_joints=False)
+    else:
+        network = SingleFrameNetwork(_WIDTH, template)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise InvalidValueError(f"checkpoint {checkpoint} does not fit H2ONet: {error}") from None
+    network.eval().requires_grad_(False)
+    return network
+
+
 def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
     """The authors' state dict, wrapped or not, in our names.
 
@@ -91,6 +126,20 @@ def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
         if not _LEFT_OUT.match(bare):
             state[_our_name(bare)] = value
     return state
+
+
+def _read(checkpoint: Path) -> Mapping[str, object]:
+    if not checkpoint.exists():
+        raise InvalidValueError(
+            f"checkpoint {checkpoint} does not exist; the authors' README links to it"
+        )
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InvalidValueError(f"checkpoint {checkpoint} cannot be read: {error}") from None
+    if not isinstance(content, Mapping):
+        raise InvalidValueError(f"checkpoint {checkpoint} holds no weights")
+    return content
 
 
 def _our_name(key: str) -> str:

@@ -1,0 +1,68 @@
+"""Weights as safetensors files that say what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor
+
+from hand_object_recon.core.errors import InvalidValueError
+
+_DESCRIPTION: Final = "hand_object_recon"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network's tensors by name, and what the file says of them.
+
+    description
+        ``method``, ``options`` (what the network is built with), and where it came from: data,
+        steps, scores, licence.
+    """
+
+    tensors: Mapping[str, Tensor]
+    description: Mapping[str, Any]
+
+
+def save_weights(path: Path, weights: Weights) -> str:
+    """Write a file, whole or not at all; return the SHA-256 of its content."""
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    content = save(tensors, {_DESCRIPTION: json.dumps(weights.description)})
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_weights(path: Path, method: str) -> Weights:
+    """Read a file that holds weights of a method.
+
+    Raises
+    ------
+    InvalidValueError
+        The file is not there, is damaged, or holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise InvalidValueError(f"weights file {path} does not exist")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_DESCRIPTION)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InvalidValueError(f"weights file {path} cannot be read: {error}") from None
+    description = json.loads(text) if text else {}
+    if description.get("method") != method:
+        raise InvalidValueError(
+            f"weights file {path} holds {description.get('method', 'weights of unknown origin')!r},"
+            f" not {method!r}"
+        )
+    return Weights(tensors, description)

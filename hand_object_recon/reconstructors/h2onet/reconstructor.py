@@ -1,0 +1,164 @@
+"""The plugin: tracked detections in, hands about their wrists out, in the camera's axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+import torch
+
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.hands import (
+    BoundingBox,
+    HandDetection,
+    HandSide,
+    HandTopology,
+    TrackedHand,
+)
+from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
+from hand_object_recon.reconstructors.h2onet.compiled_network import (
+    compiled_encode,
+    compiled_single,
+)
+from hand_object_recon.reconstructors.h2onet.estimates import HandEstimates, keypoints_of
+from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
+from hand_object_recon.reconstructors.h2onet.network import HandMesh, SingleFrameNetwork
+from hand_object_recon.reconstructors.h2onet.options import METHOD
+from hand_object_recon.reconstructors.h2onet.streamed_network import (
+    StreamedNetwork,
+    StreamedSingleFrames,
+    StreamedThreeFrames,
+)
+from hand_object_recon.reconstructors.h2onet.trained_network import (
+    TrainedNetwork,
+    load_trained_network,
+)
+
+SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "h2onet.safetensors"
+
+
+class H2ONetReconstructor(Reconstructor):
+    """Crops each hand, mirrors left ones, and asks the network for all hands of a frame at once.
+
+    The weights say whether the network sees single frames, or two earlier ones as well.
+    """
+
+    card: ClassVar[PluginCard] = PluginCard(
+        name=METHOD,
+        summary="hand mesh from colour alone, helped by two earlier frames; placed by depth, or "
+        "by the hand's size",
+        licence="Apache-2.0; weights: see the card beside them",
+        paper="Xu et al., CVPR 2023",
+    )
+
+    def __init__(self, config: PipelineConfig) -> None:
+        super().__init__(config)
+        self._device = _device(config.h2onet)
+        trained = load_trained_network(_weights_file(config.h2onet))
+        options = trained.options
+        if options.hand_model != config.hand_model:
+            raise ConfigError(
+                f"the weights of h2onet give the hand model {options.hand_model!r}, and hand_model "
+                f"is {config.hand_model!r}; set hand_model to {options.hand_model!r}, or "
+                "h2onet.weights to other weights"
+            )
+        self._from_ray = options.orientation_from == "ray"
+        self._estimates = HandEstimates(options.hand_model)
+        self._network = _streamed(trained, config.h2onet, self._device)
+
+    @torch.inference_mode()
+    def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
+        found = (view_of_hand(frame, hand, from_ray=self._from_ray) for hand in hands)
+        views = [view for view in found if view is not None]
+        if not views:
+            return ReconstructorOutput()
+        images = network_images(frame, views).to(self._device)
+        tracked = [view.hand for view in views]
+        answers = _by_hand(self._network.hands(images, tracked, frame.stamp_ns))
+        estimates = [
+            self._estimates.of_view(frame, view, answer)
+            for view, answer in zip(views, answers, strict=True)
+        ]
+        return ReconstructorOutput(
+            hands=tuple(one for one in estimates if one is not None),
+            keypoints_px={
+                view.hand.track_id: keypoints_of(view, answer)
+                for view, answer in zip(views, answers, strict=True)
+            },
+        )
+
+    def topologies(self) -> tuple[HandTopology, ...]:
+        return tuple(model.topology for model in self._estimates.models.values())
+
+    def warm_up(self) -> None:
+        """Run once what depends on the number of hands: with one and with two."""
+        camera = CameraIntrinsics(width=320, height=240, fx=300.0, fy=300.0, cx=160.0, cy=120.0)
+        size = (camera.height, camera.width)
+        depth_m = np.full(size, np.nan, dtype=np.float32)
+        frame = RgbdFrame(np.zeros((*size, 3), np.uint8), depth_m, camera, 0, "warm_up")
+        right = HandDetection(HandSide.RIGHT, 1.0, BoundingBox(100.0, 60.0, 220.0, 180.0))
+        left = replace(right, side=HandSide.LEFT)
+        hands = [TrackedHand(0, right), TrackedHand(1, left)]
+        for count in (1, 2):
+            self.reconstruct(frame, hands[:count])
+        self.reset()
+
+    def forget(self, track_id: int) -> None:
+        self._network.forget(track_id)
+
+    def reset(self) -> None:
+        self._network.reset()
+
+
+def _weights_file(settings: H2ONetSettings) -> Path:
+    if settings.weights:
+        return Path(settings.weights).expanduser()
+    if not SHIPPED_WEIGHTS.exists():
+        raise ConfigError(
+            "h2onet has no weights: set h2onet.weights to a .safetensors file; 'hand-object-recon "
+            "train config/train/h2onet_lite_synthetic.yaml --out out/h2onet' makes one "
+            "(docs/training.md)"
+        )
+    return SHIPPED_WEIGHTS
+
+
+def _device(settings: H2ONetSettings) -> torch.device:
+    has_cuda = torch.cuda.is_available()
+    if settings.device == "cuda" and not has_cuda:
+        raise ConfigError(
+            "h2onet.device is 'cuda', and torch finds no CUDA device; set it to 'cpu' or 'auto'"
+        )
+    if settings.runtime == "openvino":
+        if settings.device == "cuda":
+            raise ConfigError(
+                "h2onet.runtime 'openvino' is for CPUs, and h2onet.device is 'cuda'; set the "
+                "runtime to 'torch' or the device to 'cpu'"
+            )
+        return torch.device("cpu")
+    return torch.device("cuda" if has_cuda and settings.device != "cpu" else "cpu")
+
+
+def _streamed(
+    trained: TrainedNetwork, settings: H2ONetSettings, device: torch.device
+) -> StreamedNetwork:
+    network = trained.network.to(device)
+    is_compiled = settings.runtime == "openvino"
+    if isinstance(network, SingleFrameNetwork):
+        return StreamedSingleFrames(compiled_single(network) if is_compiled else network)
+    encode = compiled_encode(network) if is_compiled else network.encode
+    return StreamedThreeFrames(encode, network.fuse, trained.options.earlier_s)
+
+
+def _by_hand(batch: HandMesh) -> list[HandMesh]:
+    """Each hand's part of an answer, in main memory."""
+    parts = [None if part is None else part.cpu().float() for part in batch]
+    return [
+        HandMesh(*(None if part is None else part[row] for part in parts))  # type: ignore[arg-type]
+        for row in range(len(batch.joints))
+    ]

@@ -1,0 +1,58 @@
+"""The networks as they are built anew, and as a weights file has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
+from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
+from hand_object_recon.reconstructors.h2onet.options import FRAMES, METHOD, H2ONetOptions
+
+HandNetwork = SingleFrameNetwork | MultiFrameNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network in evaluation mode, and what it was trained with."""
+
+    network: HandNetwork
+    options: H2ONetOptions
+
+
+def new_network(options: H2ONetOptions) -> HandNetwork:
+    """The network that options ask for, newly initialised."""
+    template = MeshTemplate.of_model(load_hand_model(options.hand_model, HandSide.RIGHT))
+    kind = MultiFrameNetwork if options.frames == FRAMES else SingleFrameNetwork
+    return kind(options.width, template)
+
+
+def load_trained_network(path: Path) -> TrainedNetwork:
+    """The network of a weights file.
+
+    Raises
+    ------
+    InvalidValueError
+        The file is not there, is damaged, or holds something else; or its hand model is not
+        installed.
+    """
+    weights = load_weights(path, METHOD)
+    try:
+        options = H2ONetOptions.model_validate(weights.description["options"])
+    except (KeyError, ValidationError) as error:
+        raise InvalidValueError(
+            f"weights file {path} does not say how its network is built: {error}"
+        ) from None
+    network = new_network(options)
+    try:
+        network.load_state_dict(weights.tensors)
+    except RuntimeError as error:
+        raise InvalidValueError(f"weights file {path} does not fit its network: {error}") from None
+    network.eval().requires_grad_(False)
+    return TrainedNetwork(network, options)

@@ -1,0 +1,1 @@
+"""Training: data, loop, checkpoints and weights, the same for all methods."""

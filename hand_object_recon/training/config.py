@@ -1,0 +1,179 @@
+"""What a training is told: the YAML files under ``config/train`` are checked against this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hand_object_recon.core.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SyntheticData(_Section):
+    """Takes of our own generator, filmed at regular times."""
+
+    takes: int = Field(1000, ge=1)
+    frames_per_take: int = Field(16, ge=1, le=1000)
+    step_s: float = Field(1 / 6, gt=0.0, le=10.0)
+    seed: int = Field(0, ge=0)
+    size_px: int | None = Field(None, ge=32, le=2048)
+    viewpoint: Literal["any", "egocentric", "third_person"] = "any"
+
+
+class DataSettings(_Section):
+    """Where samples come from.
+
+    store
+        Folder of the samples' records; made from the source when it is not there yet.
+    validation_store
+        The same for what scores are measured on.
+    synthetic, validation_synthetic
+        Source of each, drawn from the splits ``train`` and ``val``.
+    shards, validation_shards
+        Or folders that ``synthesize`` wrote.
+    build_workers
+        Processes that make records.
+    """
+
+    store: Path
+    validation_store: Path
+    synthetic: SyntheticData | None = None
+    validation_synthetic: SyntheticData | None = None
+    shards: Path | None = None
+    validation_shards: Path | None = None
+    build_workers: int = Field(0, ge=0, le=256)
+
+
+class ScheduleSettings(_Section):
+    """The learning rate over a stage.
+
+    milestones
+        Shares of the stage, 0 to 1, after each of which the rate is multiplied by ``gamma``;
+        ``cosine`` lets it fall to zero along half a cosine instead.
+    """
+
+    kind: Literal["steps", "cosine"] = "steps"
+    warmup_steps: int = Field(0, ge=0)
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(0.1, gt=0.0, le=1.0)
+
+
+class StageSettings(_Section):
+    """One stage; it begins with the weights the stage before ended with.
+
+    frozen
+        Regular expressions of names of parameters that do not learn.
+    begin_from
+        A safetensors file of the method to begin with instead.
+    method_options
+        Options of the method that differ in this stage.
+    """
+
+    name: str = Field(min_length=1)
+    epochs: float = Field(gt=0.0)
+    learning_rate: float = Field(gt=0.0, le=1.0)
+    schedule: ScheduleSettings = ScheduleSettings()
+    frozen: tuple[str, ...] = ()
+    begin_from: Path | None = None
+    method_options: dict[str, Any] = {}
+
+
+class TrainingConfig(_Section):
+    """Everything about a training but where it writes.
+
+    minutes
+        Stop after so long, as if interrupted; 0 trains to the end.
+    """
+
+    method: str
+    method_options: dict[str, Any] = {}
+    data: DataSettings
+    stages: tuple[StageSettings, ...] = Field(min_length=1)
+    batch_size: int = Field(32, ge=1)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = Field(0.0, ge=0.0)
+    gradient_clip: float = Field(0.0, ge=0.0)
+    ema_decay: float = Field(0.0, ge=0.0, lt=1.0)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
+    loader_workers: int = Field(1, ge=0, le=64)
+    threads: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0)
+    checkpoint_minutes: float = Field(5.0, gt=0.0)
+    validate_epochs: float = Field(1.0, gt=0.0)
+    validation_samples: int = Field(1024, ge=1)
+    log_steps: int = Field(20, ge=1)
+    minutes: float = Field(0.0, ge=0.0)
+
+
+def load_training_config(path: Path, assignments: list[str] | None = None) -> TrainingConfig:
+    """Read a YAML file and apply ``a.b=value`` assignments; ``stages.0.epochs=3`` reaches a stage.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or a setting does not exist or has a wrong value; it is named.
+    """
+    values = _read(path)
+    for assignment in assignments or []:
+        _assign(values, assignment)
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explained(error)}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"training configuration {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold 'name: value' lines")
+    return values
+
+
+def _assign(values: dict[str, Any], assignment: str) -> None:
+    key, separator, text = assignment.partition("=")
+    if not separator:
+        raise ConfigError(f"--set {assignment!r} is not of the form key=value")
+    *sections, name = key.strip().split(".")
+    target: Any = values
+    for section in sections:
+        target = _inner(target, section, assignment)
+    if isinstance(target, list):
+        target[_place(target, name, assignment)] = yaml.safe_load(text)
+    else:
+        target[name] = yaml.safe_load(text)
+
+
+def _inner(target: Any, section: str, assignment: str) -> Any:
+    if isinstance(target, list):
+        return target[_place(target, section, assignment)]
+    if not isinstance(target, dict):
+        raise ConfigError(f"--set {assignment!r}: {section} is inside a value, not a section")
+    return target.setdefault(section, {})
+
+
+def _place(items: list[Any], number: str, assignment: str) -> int:
+    if not number.isdecimal() or int(number) >= len(items):
+        raise ConfigError(f"--set {assignment!r}: {number!r} is not one of 0 to {len(items) - 1}")
+    return int(number)
+
+
+def _explained(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])} is {problem['input']!r}: "
+        f"{problem['msg'].lower()}"
+        for problem in error.errors()
+    )

@@ -1,0 +1,66 @@
+"""Weights as they leave a training, with a card that says what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from hand_object_recon import __version__
+from hand_object_recon.networks.weights import Weights, save_weights
+from hand_object_recon.training.config import TrainingConfig
+from hand_object_recon.training.stage import Stage
+
+_OWN_DATA_LICENCE: Final = "Apache-2.0"
+_OTHER_DATA_LICENCE: Final = "bound by the licences of the data and of the hand model"
+
+
+def export_weights(
+    path: Path, config: TrainingConfig, stage: Stage, scores: Mapping[str, float]
+) -> None:
+    """Write the weights and, beside them, ``NAME.card.md``."""
+    description = {
+        "method": config.method,
+        "options": stage.method.options.model_dump(mode="json"),
+        "stage": stage.settings.name,
+        "steps": stage.step,
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+        "data": config.data.model_dump(mode="json"),
+        "validation": dict(scores),
+        "version": __version__,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "licence": _licence(config),
+    }
+    digest = save_weights(path, Weights(stage.scored.state_dict(), description))
+    card = path.with_suffix(".card.md")
+    card.write_text(_card(path.name, digest, description, stage), encoding="utf-8")
+
+
+def _licence(config: TrainingConfig) -> str:
+    """Ours alone where every sample is of our own making, from the first weights on."""
+    is_own = config.data.synthetic is not None and all(
+        stage.begin_from is None for stage in config.stages
+    )
+    return _OWN_DATA_LICENCE if is_own else _OTHER_DATA_LICENCE
+
+
+def _card(name: str, digest: str, description: Mapping[str, Any], stage: Stage) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in description["options"].items())
+    scores = "\n".join(
+        f"| {key} | {value:.4g} |" for key, value in description["validation"].items()
+    )
+    data = description["data"]
+    source = data["synthetic"] or data["shards"] or data["store"]
+    return (
+        f"# {name}\n\n"
+        f"Weights of {description['method']} ({options}).\n\n"
+        f"- SHA-256: {digest}\n"
+        f"- stage {description['stage']}, step {stage.step} of {stage.steps}, batches of "
+        f"{description['batch_size']}, seed {description['seed']}\n"
+        f"- data: {source}\n"
+        f"- made with version {description['version']} on {description['date']}\n"
+        f"- licence: {description['licence']}\n\n"
+        f"| validation | mean |\n|---|---|\n{scores}\n"
+    )

@@ -1,0 +1,40 @@
+"""The methods that can be trained, by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.networks.trainable import TrainableMethod
+
+_METHODS: Final = {
+    "h2onet": "hand_object_recon.reconstructors.h2onet.training:H2ONetTraining:H2ONetOptions",
+}
+
+
+def build_method(name: str, options: Mapping[str, Any]) -> TrainableMethod:
+    """The method with its options.
+
+    Raises
+    ------
+    ConfigError
+        There is no such method, or an option does not exist or has a wrong value.
+    """
+    if name not in _METHODS:
+        raise ConfigError(f"method {name!r} cannot be trained; there is {', '.join(_METHODS)}")
+    module_name, class_name, options_name = _METHODS[name].split(":")
+    module = importlib.import_module(module_name)
+    try:
+        chosen = getattr(module, options_name).model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"method option {setting!r} of {name} is {first['input']!r}: {first['msg'].lower()}"
+        ) from None
+    method: TrainableMethod = getattr(module, class_name)(chosen)
+    return method

@@ -1,0 +1,58 @@
+"""What learns in one stage: the network, its optimiser and its moving average."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.training.config import StageSettings, TrainingConfig
+from hand_object_recon.training.moving_average import MovingAverage
+
+
+def freeze(network: nn.Module, patterns: Iterable[str]) -> None:
+    """Keep the parameters whose names match a pattern from learning.
+
+    Raises
+    ------
+    ConfigError
+        A pattern matches nothing, or nothing is left to learn.
+    """
+    for pattern in patterns:
+        chosen = [value for name, value in network.named_parameters() if re.search(pattern, name)]
+        if not chosen:
+            raise ConfigError(f"frozen pattern {pattern!r} matches no parameter of the network")
+        for parameter in chosen:
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ConfigError("frozen leaves no parameter to learn")
+
+
+def begin_with(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Take over what has the same name and shape; return the names that begin anew."""
+    own = network.state_dict()
+    taken = {name: value for name, value in state.items() if _fits(own.get(name), value)}
+    network.load_state_dict({**own, **taken})
+    return tuple(name for name in own if name not in taken)
+
+
+def build_optimizer(
+    network: nn.Module, config: TrainingConfig, stage: StageSettings
+) -> torch.optim.Optimizer:
+    """The optimiser of the parameters that learn."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(learning, lr=stage.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+def average_of(network: nn.Module, config: TrainingConfig) -> MovingAverage | None:
+    """A moving average, where one is asked for."""
+    return MovingAverage(network, config.ema_decay) if config.ema_decay else None
+
+
+def _fits(own: Any, value: Tensor) -> bool:
+    return own is not None and own.shape == value.shape

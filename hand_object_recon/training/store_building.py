@@ -1,0 +1,177 @@
+"""Makes a store of records from synthetic takes or from shards; goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import torch
+
+from hand_object_recon.core.annotation import AnnotatedFrame
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.networks.trainable import TrainableMethod
+from hand_object_recon.synthesis.objects.catalogue import Split
+from hand_object_recon.synthesis.output.shards import read_shards
+from hand_object_recon.training.config import SyntheticData
+from hand_object_recon.training.methods import build_method
+from hand_object_recon.training.sample_store import (
+    META_FILE,
+    SampleStore,
+    StoredRecord,
+    finish_store,
+    has_part,
+    read_meta,
+    write_part,
+)
+from hand_object_recon.training.synthetic_frames import frames_of_take, sample_settings
+
+_TAKES_PER_PART: Final = 8
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """What a store is made of: synthetic takes of a split, or a folder of shards."""
+
+    split: Split
+    synthetic: SyntheticData | None
+    shards: Path | None
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree for a store to be taken as it is."""
+        if self.synthetic is not None:
+            return {"split": str(self.split), **self.synthetic.model_dump(mode="json")}
+        return {"shards": str(self.shards)}
+
+
+@dataclass(frozen=True)
+class _Job:
+    path: Path
+    method: str
+    options: Mapping[str, Any]
+    source: StoreSource
+    part: int
+
+
+def open_or_build_store(
+    folder: Path,
+    method: str,
+    options: Mapping[str, Any],
+    source: StoreSource,
+    workers: int,
+    on_progress: OnProgress,
+) -> SampleStore:
+    """The store in a folder, made first if it is not there.
+
+    Raises
+    ------
+    ConfigError
+        There is nothing to make it from, or it was made from something else.
+    """
+    settings = build_method(method, options).record_settings()
+    identity = {"method": method, **settings, "source": source.identity()}
+    if (folder / META_FILE).exists():
+        found = read_meta(folder)["identity"]
+        has_source = source.synthetic is not None or source.shards is not None
+        if has_source and found != identity:
+            raise ConfigError(
+                f"the store in {folder} was made from {found}, the configuration says {identity}; "
+                "name another folder, or remove this one"
+            )
+        return SampleStore(folder)
+    _build(folder, method, options, source, identity, workers, on_progress)
+    return SampleStore(folder)
+
+
+def _build(
+    folder: Path,
+    method: str,
+    options: Mapping[str, Any],
+    source: StoreSource,
+    identity: Mapping[str, Any],
+    workers: int,
+    on_progress: OnProgress,
+) -> None:
+    parts = _part_count(folder, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"part-{number:06d}" for number in range(parts)]
+    jobs = [
+        _Job(folder / name, method, options, source, number)
+        for number, name in enumerate(names)
+        if not has_part(folder / name)
+    ]
+    done = parts - len(jobs)
+    on_progress(done, parts)
+    for _ in _in_processes(jobs, workers):
+        done += 1
+        on_progress(done, parts)
+    finish_store(folder, names, identity)
+
+
+def _part_count(folder: Path, source: StoreSource) -> int:
+    if source.synthetic is not None:
+        return -(-source.synthetic.takes // _TAKES_PER_PART)
+    if source.shards is not None:
+        return len(_shard_files(source.shards))
+    raise ConfigError(
+        f"there is no store of samples in {folder} and nothing to make it from; give "
+        "data.synthetic or data.shards"
+    )
+
+
+def _in_processes(jobs: list[_Job], workers: int) -> Iterator[None]:
+    if workers == 0:
+        yield from map(_make_part, jobs)
+        return
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_be_one_thread
+    ) as pool:
+        yield from pool.map(_make_part, jobs)
+
+
+def _be_one_thread() -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _make_part(job: _Job) -> None:
+    method = build_method(job.method, job.options)
+    write_part(job.path, _stored(method, _sequences(job)))
+
+
+def _sequences(job: _Job) -> Iterator[tuple[int, Iterable[AnnotatedFrame]]]:
+    """Number and frames of each sequence of a part."""
+    data, split = job.source.synthetic, job.source.split
+    if data is not None:
+        first = job.part * _TAKES_PER_PART
+        settings = sample_settings(data, split)
+        for number in range(first, min(first + _TAKES_PER_PART, data.takes)):
+            yield number, frames_of_take(settings, number, data.frames_per_take, data.step_s)
+    elif job.source.shards is not None:
+        shard = _shard_files(job.source.shards)[job.part]
+        numbers: dict[str, int] = {}
+        for frame in read_shards([shard]):
+            number = numbers.setdefault(frame.sequence, len(numbers))
+            yield (job.part << 20) + number, [frame]
+
+
+def _stored(
+    method: TrainableMethod, sequences: Iterator[tuple[int, Iterable[AnnotatedFrame]]]
+) -> Iterator[StoredRecord]:
+    for number, frames in sequences:
+        for annotated in frames:
+            for track, record in method.records(annotated):
+                yield StoredRecord(number, track, annotated.frame.stamp_ns, record)
+
+
+def _shard_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("shard-*.tar"))
+    if not files:
+        raise ConfigError(f"{folder} holds no shard-*.tar; make some with synthesize")
+    return files
