@@ -375,6 +375,8 @@ def test_what_was_done_before_a_crash_is_on_disk(
         "from hand_object_recon.reconstructors.rgbd_fit.reconstructor import RgbdFitReconstructor\n"
         "class Crashing(RgbdFitReconstructor):\n"
         "    frames = 0\n"
+        "    def warm_up(self):\n"
+        "        pass\n"
         "    def reconstruct(self, frame, hands):\n"
         "        self.frames += 1\n"
         "        if self.frames == 5:\n"

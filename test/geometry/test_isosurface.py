@@ -5,7 +5,6 @@ from __future__ import annotations
 import igl
 import numpy as np
 import pytest
-import skimage.measure
 import trimesh
 
 from hand_object_recon.core.errors import InvalidValueError
@@ -60,7 +59,11 @@ def test_a_ball_has_its_volume_and_normals_outwards() -> None:
 
 def test_vertices_are_those_of_an_independent_marching_cubes() -> None:
     values, _ = distances_to_ball()
-    expected, *_ = skimage.measure.marching_cubes(values, 0.0, method="lorensen")
+    corners = np.argwhere(np.ones(values.shape)).astype(np.float64)
+    in_igl_s_order = np.lexsort((corners[:, 0], corners[:, 1], corners[:, 2]))
+    expected, *_ = igl.marching_cubes(
+        values.ravel()[in_igl_s_order].astype(np.float64), corners[in_igl_s_order], *values.shape
+    )
     found = isosurface(values).vertices
     assert len(found) == len(np.unique(expected.round(4), axis=0))
     tree = trimesh.proximity.cKDTree(expected)
