@@ -9,7 +9,7 @@ TIMING_ARGS := -q -n 0 -m "timing and not slow" test/dds
 ROBOT_TESTS := $(addprefix test/,core messages recordings detectors held_objects interaction \
 	pipeline ros reconstructors/test_rgbd_fit.py)
 
-.PHONY: demo test test-numpy1 config lint format clean help
+.PHONY: demo test test-numpy1 compile config lint format clean help
 
 help:
 	@echo "make demo          run the pipeline on a made-up scene; results in out/demo"
@@ -19,11 +19,13 @@ help:
 	@echo "make config        rewrite config/default.yaml and docs/configuration.md"
 	@echo "make clean         remove the environments and what the program wrote"
 
-demo: $(VENV)/installed
+demo: compile
 	@rm -rf out/demo
 	@$(VENV)/bin/hand-object-recon demo --out out/demo
 
-test: lint
+# Tests compile what is missing when they first need it, and some have no time for that.
+test: $(VENV)/installed
+	@$(MAKE) --no-print-directory -j2 lint compile
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 	@$(VENV)/bin/python -m pytest $(TIMING_ARGS)
 
@@ -34,6 +36,9 @@ lint: $(VENV)/installed
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
+
+compile: $(VENV)/installed
+	@$(VENV)/bin/hand-object-recon compile
 
 format: $(VENV)/installed
 	@$(VENV)/bin/ruff check --quiet --fix .
@@ -54,7 +59,7 @@ $(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
 # $(1) folder, $(2) constraints, $(3) extras. The stamp is written last, so a set-up that failed
 # half-way starts again. MediaPipe goes in without its dependencies: see docs/development.md.
 define set_up
-	@echo "Setting up $(1) (one to two minutes, once) ..."
+	@echo "Setting up $(1) (about three minutes, once) ..."
 	@rm -f $(1)/installed
 	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; 3.10 or newer is needed: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	@$(PYTHON) -m venv --clear $(1)

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hand_object_recon.cli.options import (
+    Assignments,
+    ConfigFile,
+    DurationSeconds,
+    EveryNth,
+    RecordingPath,
+    StartSeconds,
+)
+from hand_object_recon.cli.signals import INTERRUPTED
+
 if TYPE_CHECKING:
     from hand_object_recon.core.config import PipelineConfig
     from hand_object_recon.evaluation.benchmarking.evaluation import (
@@ -35,14 +45,7 @@ Reconstructors = Annotated[
 Out = Annotated[
     Path, typer.Option(help="Folder; the same command continues it.", show_default=False)
 ]
-Config = Annotated[Path | None, typer.Option(help="YAML file of settings; see the config command.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="One setting, section.key=value; may be repeated."),
-]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that share the sequences.")]
-
-INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
 _PRINTED = (
     "mpjpe_mm",
@@ -63,26 +66,19 @@ _PRINTED_NAMES = {
 
 @evaluate.command()
 def recording(
-    recording: Annotated[
-        Path,
-        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
-    ],
+    recording: RecordingPath,
     truth: Annotated[
         Path,
         typer.Option(help="npz with stamps_ns, joints, vertices and more.", show_default=False),
     ],
     out: Out,
     reconstructor: Reconstructors = None,
-    start: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Begin so long after the first frame.")
-    ] = 0.0,
-    duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End so long after the start.")
-    ] = None,
-    every: Annotated[int, typer.Option(metavar="N", help="Take every N-th frame.")] = 1,
+    start: StartSeconds = 0.0,
+    duration: DurationSeconds = None,
+    every: EveryNth = 1,
     workers: Workers = 1,
-    config: Config = None,
-    set_: Settings = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
 ) -> None:
     """Evaluate on a recording whose truth is known: OUT/report.html and what it is made from."""
     from hand_object_recon.core.config import load_config
@@ -115,8 +111,8 @@ def dataset(
     ] = 300,
     reconstructor: Reconstructors = None,
     workers: Workers = 1,
-    config: Config = None,
-    set_: Settings = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
 ) -> None:
     """Evaluate on a data set: OUT/report.html and what it is made from."""
     from hand_object_recon.cli.evaluate_datasets import (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from hand_object_recon.cli.options import Assignments, RecordingPath
+
 if TYPE_CHECKING:
     from hand_object_recon.recordings.inspection import RecordingReport, RgbdReport
     from hand_object_recon.recordings.topic_report import CameraReport, TopicReport
@@ -15,18 +17,12 @@ NOT_USABLE: Final = 1
 
 
 def inspect(
-    recording: Annotated[
-        Path,
-        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
-    ],
+    recording: RecordingPath,
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Picture of eight frames, colour and depth, to write.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, section.key=value; may be repeated."),
-    ] = None,
+    set_: Assignments = None,
 ) -> None:
     """Tell what a recording holds and how to replay it; exit code 1 if it cannot be replayed."""
     from hand_object_recon.core.config import load_config

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hand_object_recon.cli.options import (
+    Assignments,
+    ConfigFile,
+    ReconstructorName,
+    all_assignments,
+)
 from hand_object_recon.cli.signals import stopping_on_signals
 
 if TYPE_CHECKING:
@@ -28,16 +33,9 @@ def live(
         str | None,
         typer.Option(help="A driver's topics (realsense, orbbec, ...), or any to look for one."),
     ] = None,
-    reconstructor: Annotated[
-        str | None, typer.Option(help="Reconstructor plugin: name or package.module:Class.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; see the config command.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, section.key=value; may be repeated."),
-    ] = None,
+    reconstructor: ReconstructorName = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
     duration: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End after so long.")
     ] = None,
@@ -64,9 +62,7 @@ def live(
     from hand_object_recon.dds.join import join_graph
     from hand_object_recon.dds.live_session import LiveSession
 
-    assignments = list(set_ or [])
-    if reconstructor is not None:
-        assignments.append(f"reconstructor={reconstructor}")
+    assignments = all_assignments(set_, reconstructor)
     if camera is not None and camera != ANY_CAMERA:
         assignments = [*camera_assignments(camera), *assignments]
     settings = load_config(config, assignments)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hand_object_recon import __version__
+from hand_object_recon.cli.compile import compile_
 from hand_object_recon.cli.config import config
 from hand_object_recon.cli.demo import demo
 from hand_object_recon.cli.evaluate import evaluate
@@ -49,6 +50,7 @@ app.command()(synthesize)
 app.command()(train)
 app.command()(plugins)
 app.command()(config)
+app.command("compile")(compile_)
 app.add_typer(hand_model)
 app.add_typer(evaluate)
 

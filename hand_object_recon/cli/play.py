@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hand_object_recon.cli.replay import INTERRUPTED
-from hand_object_recon.cli.signals import stopping_on_signals
+from hand_object_recon.cli.options import RecordingPath
+from hand_object_recon.cli.signals import INTERRUPTED, stopping_on_signals
 
 if TYPE_CHECKING:
     from hand_object_recon.dds.player import PlayedPass, RecordingPlayer
@@ -30,10 +29,7 @@ class _Stamps(str, Enum):
 
 
 def play(
-    recording: Annotated[
-        Path,
-        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
-    ],
+    recording: RecordingPath,
     rate: Annotated[float, typer.Option(help="2 plays twice as fast.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play again and again.")] = False,
     start: Annotated[

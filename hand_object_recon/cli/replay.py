@@ -7,42 +7,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hand_object_recon.cli.options import (
+    Assignments,
+    ConfigFile,
+    DurationSeconds,
+    EveryNth,
+    ReconstructorName,
+    RecordingPath,
+    StartSeconds,
+    all_assignments,
+)
+from hand_object_recon.cli.signals import INTERRUPTED
+
 if TYPE_CHECKING:
     from hand_object_recon.core.config import PipelineConfig
     from hand_object_recon.evaluation.replay_extras import ReplayExtras
     from hand_object_recon.recordings.frame_selection import FrameSelection
 
-INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
-
 _HOW_TO_RESUME = "what was done is kept; continue with the same command and --resume"
 
 
 def replay(
-    recording: Annotated[
-        Path,
-        typer.Argument(help="rosbag2 folder, or a .mcap, .db3 or .bag file.", show_default=False),
-    ],
+    recording: RecordingPath,
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
-    reconstructor: Annotated[
-        str | None, typer.Option(help="Reconstructor plugin: name or package.module:Class.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; see the config command.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, section.key=value; may be repeated."),
-    ] = None,
+    reconstructor: ReconstructorName = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
     truth: Annotated[
         Path | None, typer.Option(help="npz with stamps_ns, joints, vertices to score against.")
     ] = None,
-    start: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Begin so long after the first frame.")
-    ] = 0.0,
-    duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End so long after the start.")
-    ] = None,
-    every: Annotated[int, typer.Option(metavar="N", help="Take every N-th frame.")] = 1,
+    start: StartSeconds = 0.0,
+    duration: DurationSeconds = None,
+    every: EveryNth = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a replay that was interrupted.")
     ] = False,
@@ -59,14 +55,11 @@ def replay(
     from hand_object_recon.evaluation.replay_extras import ReplayExtras
     from hand_object_recon.recordings.frame_selection import FrameSelection
 
-    assignments = list(set_ or [])
-    if reconstructor is not None:
-        assignments.append(f"reconstructor={reconstructor}")
     run_replay(
         recording=recording,
         out=out,
         truth=truth,
-        config=load_config(config, assignments),
+        config=load_config(config, all_assignments(set_, reconstructor)),
         selection=FrameSelection(start, duration, every),
         resume=resume,
         extras=ReplayExtras(with_input, viewer, save_viewer),

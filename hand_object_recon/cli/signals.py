@@ -6,6 +6,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""Exit status of a program that was told to end, as shells have it for Ctrl-C."""
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hand_object_recon.cli.options import Assignments
+from hand_object_recon.cli.signals import INTERRUPTED, stopping_on_signals
+
 if TYPE_CHECKING:
     from hand_object_recon.training.events import TrainingEvents
-
-STOPPED = 130
 
 
 def train(
@@ -20,10 +21,7 @@ def train(
         Path, typer.Argument(help="YAML file; see config/train.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="Folder for weights and logs.", show_default=False)],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, section.key=value; may be repeated."),
-    ] = None,
+    set_: Assignments = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on behind the last checkpoint in OUT.")
     ] = False,
@@ -35,7 +33,6 @@ def train(
         raise DependencyError(
             "training needs lightning-fabric; install hand_object_recon[training]"
         )
-    from hand_object_recon.cli.signals import stopping_on_signals
     from hand_object_recon.training.config import load_training_config
     from hand_object_recon.training.engine import Training
 
@@ -45,7 +42,7 @@ def train(
         is_done = training.run(resume=resume)
     if not is_done:
         typer.echo("stopped; go on with the same command and --resume", err=True)
-        raise typer.Exit(STOPPED)
+        raise typer.Exit(INTERRUPTED)
     typer.echo(f"Written to {out}")
 
 

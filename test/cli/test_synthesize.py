@@ -35,6 +35,7 @@ def test_a_few_frames_become_a_shard_and_a_second_call_has_nothing_to_do(tmp_pat
     assert json.loads((tmp_path / "out/meta.json").read_text())["request"]["split"] == "test"
 
 
+@pytest.mark.slow
 def test_own_objects_are_grasped_and_filmed(tmp_path: Path) -> None:
     (tmp_path / "meshes").mkdir()
     trimesh.creation.icosphere(3, 32.0).export(tmp_path / "meshes/ball.stl")
