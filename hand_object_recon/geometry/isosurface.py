@@ -19,24 +19,10 @@ class Isosurface:
         (V, 3) float32.
     faces
         (F, 3) int32, counter-clockwise seen from where the function is greater.
-    edge_starts, edge_ends
-        (V,) int64 places in the flattened grid of the samples a vertex lies between.
-    shares
-        (V,) float32 how far it lies from the first to the second, between 0 and 1.
     """
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
-    edge_starts: NDArray[np.int64]
-    edge_ends: NDArray[np.int64]
-    shares: NDArray[np.float32]
-
-    def interpolate(self, samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Values (V,) or (V, C) at the vertices of samples (nx, ny, nz) or (nx, ny, nz, C)."""
-        flat = samples.reshape(-1, *samples.shape[3:])
-        shares = self.shares.reshape(-1, *(1,) * (flat.ndim - 1))
-        first, second = flat[self.edge_starts], flat[self.edge_ends]
-        return np.asarray(first + shares * (second - first), dtype=np.float32)
 
 
 def isosurface(

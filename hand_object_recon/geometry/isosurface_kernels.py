@@ -45,13 +45,7 @@ _CROSSED = _crossed_edges()
 _FIRST_SEEN = _first_seen_edges()
 _BIT_COUNTS = np.array([bin(bits).count("1") for bits in range(4096)], dtype=np.int64)
 
-Mesh = tuple[
-    NDArray[np.float32],
-    NDArray[np.int32],
-    NDArray[np.int64],
-    NDArray[np.int64],
-    NDArray[np.float32],
-]
+Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
 
 
 @compiled
@@ -61,14 +55,11 @@ def extract(
     origin: NDArray[np.float64],
     spacing: NDArray[np.float64],
 ) -> Mesh:
-    """Vertices, faces, edge starts, edge ends and shares as in ``Isosurface``."""
+    """Vertices and faces as in ``Isosurface``."""
     ny, nz = values.shape[1], values.shape[2]
     cells, patterns, cell_count, vertex_count, face_count = _crossed_cells(values, level)
     vertices = np.empty((vertex_count, 3), dtype=np.float32)
     faces = np.empty((face_count, 3), dtype=np.int32)
-    starts = np.empty(vertex_count, dtype=np.int64)
-    ends = np.empty(vertex_count, dtype=np.int64)
-    shares = np.empty(vertex_count, dtype=np.float32)
     numbers = np.empty(3 * values.size, dtype=np.int32)
     strides = np.array([ny * nz, nz, 1])
     own = np.empty(12, dtype=np.int32)
@@ -93,7 +84,6 @@ def extract(
             vertices[vertex, 0] = origin[0] + spacing[0] * (x + (share if axis == 0 else 0.0))
             vertices[vertex, 1] = origin[1] + spacing[1] * (y + (share if axis == 1 else 0.0))
             vertices[vertex, 2] = origin[2] + spacing[2] * (z + (share if axis == 2 else 0.0))
-            starts[vertex], ends[vertex], shares[vertex] = start, end, share
             numbers[3 * start + axis] = vertex
             own[edge] = vertex
             vertex += 1
@@ -101,7 +91,7 @@ def extract(
             for turn in range(3):
                 faces[face, turn] = own[_TRIANGLE_EDGES[pattern, number, turn]]
             face += 1
-    return vertices, faces, starts, ends, shares
+    return vertices, faces
 
 
 @compiled

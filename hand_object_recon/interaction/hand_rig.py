@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import HandEstimate, HandSide
-from hand_object_recon.core.objects import HandPart
 from hand_object_recon.hand_model.model import HandModel, load_hand_model
 from hand_object_recon.hand_model.posing_arrays import KEYPOINT_OF_JOINT
 from hand_object_recon.hand_model.store import built_in_names, imported_names
@@ -67,7 +66,7 @@ class HandRig:
             faces=np.array(model.faces, dtype=np.int64),
             finger=finger.astype(np.int64),
             carried=np.ascontiguousarray(own[:, ::-1].cumsum(axis=1)[:, ::-1]),
-            parts=(vertex_labels(model).part.astype(np.int64) - 1) % len(HandPart),
+            parts=vertex_labels(model).part.astype(np.int64),
         )
         return cls(
             lowest_rad=np.ascontiguousarray(limits[:, 0]),

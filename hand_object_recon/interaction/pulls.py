@@ -168,8 +168,11 @@ def add_contacts(
 ) -> None:
     """The nearest skin of each finger is pulled onto the object, the less the farther it is.
 
-    ``seen`` (6,) is the share of each part that the camera saw where it is.
+    ``seen`` (6,) is the share of each part that the camera saw where it is. With a ``reach_m`` of
+    0 nothing is pulled.
     """
+    if reach_m <= 0.0:
+        return
     least = np.full(_PARTS, np.inf)
     for vertex in range(len(gaps_m)):
         least[parts[vertex]] = min(least[parts[vertex]], gaps_m[vertex])

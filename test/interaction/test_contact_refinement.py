@@ -117,6 +117,16 @@ def test_a_hand_is_not_pulled_to_what_it_does_not_hold(
     assert np.array_equal(refined.vertices_m, apart.hand.vertices_m)
 
 
+def test_a_hand_that_barely_touches_what_it_does_not_hold_is_left_where_it_is(
+    make_hand: MakeHand, make_ball: MakeBall, film_nothing: Film
+) -> None:
+    touching = Pinch.with_gap(-0.0005, make_hand, make_ball)
+    thing = replace(touching.ball, state=GraspState.TOUCHED)
+    assert -0.001 < gaps_m(touching.hand, thing).min() < 0.0
+    (refined,), _ = refinement().refine(film_nothing(), [touching.hand], [thing])
+    assert np.allclose(refined.vertices_m, touching.hand.vertices_m, atol=1e-5)
+
+
 def test_fingers_beyond_reach_are_not_pulled(apart: Pinch, film_nothing: Film) -> None:
     (refined,), _ = refinement(reach_mm=3.0).refine(film_nothing(), [apart.hand], [apart.ball])
     assert np.allclose(refined.vertices_m, apart.hand.vertices_m, atol=1e-6)
