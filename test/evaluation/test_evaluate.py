@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pytest
 
-from hand_object_recon.cli.main import FAILURE, main
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.hand_poser import HandPoser
@@ -33,90 +32,13 @@ BROWSER = next(
 )
 PLACE_M = np.array([-0.05, 0.02, 0.5])
 
-# Every reconstructor gives the true hand, changed by its class; a frame's number is its colour.
-PLUGINS = '''
-import numpy as np
-from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandSide
-from hand_object_recon.core.objects import ObjectEstimate
-from hand_object_recon.core.plugins import PluginCard
-from hand_object_recon.detectors.base import Detector
-from hand_object_recon.hand_model.hand_poser import HandPoser
-from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
-
-MODEL = load_hand_model("open_hand", HandSide.RIGHT)
-HAND = HandPoser(MODEL, np.zeros(10)).pose(np.zeros(48), np.array({place}))
-
-
-class OneHand(Detector):
-    card = PluginCard("one_hand", "a hand, always", "MIT")
-
-    def detect(self, frame):
-        return [HandDetection(HandSide.RIGHT, 1.0, BoundingBox(0, 0, 63, 47))]
-
-
-class Exact(Reconstructor):
-    card = PluginCard("exact", "the truth", "MIT", is_metric=True)
-
-    def topologies(self):
-        return (MODEL.topology,)
-
-    def error_m(self, number):
-        return np.zeros(3)
-
-    def reconstruct(self, frame, hands):
-        number = round(frame.rgb.mean() / 10)
-        made = [self.hand(hand, self.error_m(number)) for hand in hands]
-        return ReconstructorOutput(tuple(made), self.objects())
-
-    def hand(self, hand, error_m):
-        return HandEstimate(
-            hand.track_id, hand.side, 1.0, HAND.joints_m + error_m, np.ones(21),
-            HAND.vertices_m + error_m, MODEL.topology.name, np.eye(4), np.zeros(48, np.float32),
-            np.zeros(10, np.float32),
-        )
-
-    def objects(self):
-        return ()
-
-
-class Shifted(Exact):
-    def error_m(self, number):
-        return np.array([0.003, 0.0, 0.004])
-
-
-class Growing(Exact):
-    """One millimetre more every frame."""
-
-    def error_m(self, number):
-        return np.array([0.0, 0.0, 0.001 * number])
-
-
-class SometimesNan(Exact):
-    def error_m(self, number):
-        return np.full(3, np.nan if number % 3 == 0 else 0.0)
-
-
-class Blind(Exact):
-    def reconstruct(self, frame, hands):
-        return ReconstructorOutput()
-
-
-class WithObject(Exact):
-    def objects(self):
-        pose = np.eye(4)
-        pose[:3, 3] = (0.0, 0.0, 0.502)
-        corners = 0.02 * np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]], np.float32)
-        faces = np.array([[0, 1, 3], [0, 2, 1], [0, 3, 2], [1, 2, 3]], np.int32)
-        return (ObjectEstimate(0, 1.0, pose, corners, faces),)
-'''
 PLAIN = tuple(
     part
     for setting in (
         "smoother.enabled=false",
         "held_object.enabled=false",
         "contact_refinement.enabled=false",
-        "detector=hor_test_plugins:OneHand",
+        "detector=evaluate_plugins:OneHand",
     )
     for part in ("--set", setting)
 )
@@ -125,44 +47,10 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def plugins(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("plugins")
-    source = PLUGINS.replace("{place}", repr(PLACE_M.tolist()))
-    (folder / "hor_test_plugins.py").write_text(source)
-    monkeypatch.syspath_prepend(folder)
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     yield
-    sys.modules.pop("hor_test_plugins", None)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program; return what it printed, after checking that it succeeded."""
-
-    def run_program(*arguments: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert not stop.value.code, printed.err
-        return printed.out
-
-    return run_program
-
-
-@pytest.fixture
-def fail(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program; return its error, after checking that it is one line without traceback."""
-
-    def run_program(*arguments: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        assert stop.value.code == FAILURE
-        lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
-        assert len(lines) == 1
-        return lines[0]
-
-    return run_program
+    sys.modules.pop("evaluate_plugins", None)
 
 
 def true_hand() -> Any:
@@ -224,7 +112,7 @@ def on(take: Path, out: Path, *reconstructors: str) -> list[object]:
 
 
 def plugin(name: str) -> str:
-    return f"hor_test_plugins:{name}"
+    return f"evaluate_plugins:{name}"
 
 
 def scores_of(out: Path, name: str) -> dict[str, Any]:
@@ -255,7 +143,7 @@ def test_known_errors_come_out_side_by_side(take: Path, tmp_path: Path, run: Run
     assert shifted["root_relative_mpjpe_mm"] == pytest.approx(0.0, abs=1e-3)
     assert "16 of 16 hands with an estimate" in printed
     assert (tmp_path / "report.html").stat().st_size > 10_000
-    assert "hor_test_plugins:Shifted | 5.00 " in (tmp_path / "table.md").read_text()
+    assert "evaluate_plugins:Shifted | 5.00 " in (tmp_path / "table.md").read_text()
 
 
 def test_an_error_that_grows_with_time_is_drawn_over_time_and_occlusion(
@@ -298,7 +186,7 @@ def test_a_stored_result_with_nan_is_counted_as_invalid_and_told(
     take: Path, tmp_path: Path, run: Run
 ) -> None:
     run(*on(take, tmp_path / "a", "Exact"))
-    file = next((tmp_path / "a" / "results" / "hor_test_plugins_Exact").glob("*.npz"))
+    file = next((tmp_path / "a" / "results" / "evaluate_plugins_Exact").glob("*.npz"))
     with np.load(file) as stored:
         arrays = {name: stored[name] for name in stored.files}
     arrays["hand_joints_m"][3, 5] = np.nan
@@ -411,7 +299,7 @@ def test_ranks_of_a_launcher_share_the_sequences(
 ) -> None:
     command = ("evaluate", "dataset", "synthetic", takes, "--out", tmp_path)
     command += ("--reconstructor", plugin("Exact"), *PLAIN)
-    results = tmp_path / "results" / "hor_test_plugins_Exact"
+    results = tmp_path / "results" / "evaluate_plugins_Exact"
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     run(*command)
@@ -427,7 +315,7 @@ def test_the_same_command_does_only_what_is_missing(takes: Path, tmp_path: Path,
     command = ("evaluate", "dataset", "synthetic", takes, "--out", tmp_path)
     command += ("--reconstructor", plugin("Exact"), *PLAIN)
     run(*command)
-    results = tmp_path / "results" / "hor_test_plugins_Exact"
+    results = tmp_path / "results" / "evaluate_plugins_Exact"
     before = {file.stem: file.stat().st_mtime_ns for file in results.glob("*.npz")}
     (results / "b.npz").unlink()
     scores = (tmp_path / "scores.json").read_bytes()
@@ -459,7 +347,7 @@ def test_a_sequence_that_cannot_be_read_does_not_stop_the_others(
     error = fail(*command)
     assert "1 of 3 sequences could not be run: b: " in error
     assert "the same command runs only what is missing" in error
-    results = out / "results" / "hor_test_plugins_Exact"
+    results = out / "results" / "evaluate_plugins_Exact"
     assert sorted(file.stem for file in results.glob("*.npz")) == ["a", "c"]
 
 

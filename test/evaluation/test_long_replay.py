@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from hand_object_recon.cli.main import FAILURE, main
-from hand_object_recon.cli.replay import INTERRUPTED
+from hand_object_recon.cli.signals import INTERRUPTED
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.config import HeldObjectSettings, PipelineConfig
 from hand_object_recon.evaluation.replay import replay_recording
 from hand_object_recon.messages.typestore import MARKERS_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag
@@ -33,97 +33,28 @@ START_NS = 1_700_000_000_000_000_000
 STEP_NS = 50_000_000
 FRAMES = 40
 
-# A detector and a reconstructor that cost next to nothing, and misbehave where they are told to.
-PLUGIN = """
-import os
-import signal
-import weakref
-
-import numpy as np
-
-from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandSide
-from hand_object_recon.core.plugins import PluginCard
-from hand_object_recon.detectors.base import Detector
-from hand_object_recon.hand_model.forward import pose_hand
-from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
-
-MODEL = load_hand_model("open_hand", HandSide.RIGHT)
-frames_seen = 0
-most_alive = 0
-alive = weakref.WeakValueDictionary()
-
-
-class OneBox(Detector):
-    card = PluginCard("one_box", "the same box in every frame", "none")
-
-    def detect(self, frame):
-        return [HandDetection(HandSide.RIGHT, 0.9, BoundingBox(30.0, 20.0, 60.0, 50.0))]
-
-
-class StillHand(Reconstructor):
-    card = PluginCard("still_hand", "the same hand in every frame", "none", is_metric=True)
-
-    def topologies(self):
-        return (MODEL.topology,)
-
-    def reconstruct(self, frame, hands):
-        global frames_seen, most_alive
-        frames_seen += 1
-        alive[frames_seen] = frame.rgb
-        most_alive = max(most_alive, len(alive))
-        misbehave(frames_seen)
-        pose, shape = np.zeros(48, np.float32), np.zeros(10, np.float32)
-        posed = pose_hand(MODEL, pose, shape, np.float32([0.0, 0.0, 0.5]))
-        return ReconstructorOutput(tuple(self.estimate(hand, posed, pose, shape) for hand in hands))
-
-    def estimate(self, hand, posed, pose, shape):
-        return HandEstimate(
-            track_id=hand.track_id,
-            side=HandSide.RIGHT,
-            score=0.9,
-            joints_m=posed.joints_m,
-            joint_visibility=np.ones(21, np.float32),
-            vertices_m=posed.vertices_m,
-            topology=MODEL.topology.name,
-            wrist_pose=posed.wrist_pose,
-            pose_rad=pose,
-            shape=shape,
-        )
-
-
-def misbehave(frame_number):
-    way, _, at = os.environ.get("LIGHT_PLUGIN", "").partition(":")
-    if not way or frame_number != int(at):
-        return
-    if way == "raise":
-        raise RuntimeError("out of memory")
-    if way == "interrupt":
-        os.kill(os.getpid(), signal.SIGINT)
-    if way == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if way == "power_loss":
-        os.killpg(0, signal.SIGKILL)
-"""
 LIGHT = (
-    *("--reconstructor", "light_plugin:StillHand"),
-    *("--set", "detector=light_plugin:OneBox"),
+    *("--reconstructor", "misbehaving_plugins:StillHand"),
+    *("--set", "detector=misbehaving_plugins:OneBox"),
+    *("--set", "held_object.enabled=false"),
 )
 
 
 @pytest.fixture(autouse=True)
-def light_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "light_plugin.py").write_text(PLUGIN)
-    monkeypatch.syspath_prepend(tmp_path / "plugins")
-    paths = [str(tmp_path / "plugins"), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+def light_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    folder = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]))
     yield
-    sys.modules.pop("light_plugin", None)
+    sys.modules.pop("misbehaving_plugins", None)
 
 
 def light_config() -> PipelineConfig:
-    return PipelineConfig(reconstructor="light_plugin:StillHand", detector="light_plugin:OneBox")
+    return PipelineConfig(
+        reconstructor="misbehaving_plugins:StillHand",
+        detector="misbehaving_plugins:OneBox",
+        held_object=HeldObjectSettings(enabled=False),
+    )
 
 
 def noisy_frames(numbers: range) -> Iterator[RgbdFrame]:
@@ -162,6 +93,13 @@ def replay_elsewhere(
     recording: Path, out: Path, behaviour: str, limit: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the program in a session of its own, which it may kill."""
+
+    def prepare() -> None:
+        # A shell that runs the tests in the background has them, and their children, ignore it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if limit is not None:
+            limit()
+
     return subprocess.run(
         [
             *(sys.executable, "-m", "hand_object_recon.cli.main"),
@@ -169,7 +107,7 @@ def replay_elsewhere(
         ],
         env={**os.environ, "LIGHT_PLUGIN": behaviour},
         start_new_session=True,
-        preexec_fn=limit,
+        preexec_fn=prepare,
         capture_output=True,
         text=True,
         timeout=120,
@@ -328,7 +266,7 @@ def test_input_that_is_copied_is_in_the_joined_result_once(
     """Parts overlap here: images up to 80 ms from a frame belong to it, which are 50 ms apart."""
     options = ("--with-input", "--set", "recording.sync_slop_ms=80")
     assert replay(recording, tmp_path / "whole", *options) == 0
-    sys.modules.pop("light_plugin", None)
+    sys.modules.pop("misbehaving_plugins", None)
     monkeypatch.setenv("LIGHT_PLUGIN", "raise:15")
     with pytest.raises(RuntimeError):
         main(["replay", str(recording), "--out", str(tmp_path / "out"), *LIGHT, *options])
@@ -347,13 +285,14 @@ def image_times(out: Path) -> dict[str, list[int]]:
     return times
 
 
+@pytest.mark.slow
 def test_a_replay_may_be_interrupted_again_and_again(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     monkeypatch.setenv("LIGHT_PLUGIN", "raise:11")
     for attempt in range(3):
-        sys.modules.pop("light_plugin", None)
+        sys.modules.pop("misbehaving_plugins", None)
         with pytest.raises(RuntimeError):
             replay_recording(recording, out, light_config(), resume=attempt > 0)
     monkeypatch.delenv("LIGHT_PLUGIN")
@@ -362,6 +301,7 @@ def test_a_replay_may_be_interrupted_again_and_again(
     assert summary_of(out)["frames_of_earlier_runs"] == 30
 
 
+@pytest.mark.slow
 def test_a_replay_killed_while_the_parts_are_joined_is_continued(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -467,7 +407,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 
 def test_only_a_few_frames_are_held_at_a_time(recording: Path, tmp_path: Path) -> None:
     replay_recording(recording, tmp_path / "out", light_config())
-    plugin = sys.modules["light_plugin"]
+    plugin = sys.modules["misbehaving_plugins"].StillHand
     assert plugin.frames_seen == FRAMES
     # Those that wait to be written (8), the one being sent, and the current one.
     assert plugin.most_alive <= 11

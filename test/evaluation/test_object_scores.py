@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +23,12 @@ from hand_object_recon.core.objects import (
     PrimitiveKind,
 )
 from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.evaluation.benchmarking import hand_scores
 from hand_object_recon.evaluation.benchmarking.grasp_scores import (
     contact_part_scores,
     grasp_scores,
 )
-from hand_object_recon.evaluation.benchmarking.hand_scores import holding_scores
+from hand_object_recon.evaluation.benchmarking.hand_scores import holding_scores, surface_scores
 from hand_object_recon.evaluation.benchmarking.object_motion_scores import object_motion_scores
 from hand_object_recon.evaluation.benchmarking.object_scores import (
     object_scores,
@@ -160,6 +163,15 @@ def objects(followed: SequenceOfBoth) -> PairedObjects:
     return pair_objects([followed], is_video=True)
 
 
+def peak_mib(work: Callable[[], object]) -> float:
+    """Memory of Python and NumPy that some work needed beside what was there before."""
+    tracemalloc.start()
+    work()
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    return peak
+
+
 def value(score: Score) -> float:
     assert score.value.value is not None
     return score.value.value
@@ -191,6 +203,35 @@ def test_the_whole_mesh_is_scored_with_what_was_completed(objects: PairedObjects
     assert value(scores["object_volume_percent"]) == pytest.approx(10.0, abs=0.01)
     assert 0.5 < value(scores["object_f_5mm"]) < 0.95
     assert scores["object_f_5mm"].counted == "objects"
+
+
+def test_surfaces_of_more_sequences_take_no_more_memory_to_score(followed: SequenceOfBoth) -> None:
+    few, many = (pair_objects([followed] * count, is_video=True) for count in (1, 2))
+    assert len(many.shown_shapes) == 2 * len(few.shown_shapes)
+    assert peak_mib(lambda: object_scores(many)) < 1.2 * peak_mib(lambda: object_scores(few))
+
+
+def test_meshes_of_hands_are_scored_in_parts_with_the_same_result(
+    followed: SequenceOfBoth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paired = pair_hands([followed], is_video=True)
+    hands = replace(paired, pairs=paired.pairs[:60])
+    topologies = {"open_hand_right": load_hand_model("open_hand", RIGHT).topology}
+    peaks, found = [], []
+    for part in (60, 6):
+        monkeypatch.setattr(hand_scores, "_MESHES_AT_ONCE", part)
+        scores: list[Score] = []
+        peaks.append(
+            peak_mib(lambda into=scores: into.extend(surface_scores(hands, topologies).scores))
+        )
+        found.append({score.key: score.value for score in scores})
+    whole, in_parts = found
+    assert whole.keys() == in_parts.keys() >= {"mpvpe_mm", "pa_mpvpe_mm", "f_5mm"}
+    for key, value_of_all in whole.items():
+        np.testing.assert_allclose(in_parts[key].per_sample, value_of_all.per_sample, rtol=1e-9)
+        assert in_parts[key].value == pytest.approx(value_of_all.value)
+        assert in_parts[key].count_total == value_of_all.count_total
+    assert peaks[1] < 0.5 * peaks[0]
 
 
 def test_sizes_are_compared_after_two_seconds_of_holding(objects: PairedObjects) -> None:

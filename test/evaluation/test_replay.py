@@ -18,7 +18,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from hand_object_recon.cli.main import FAILURE, main
+from hand_object_recon.cli.main import main
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.evaluation.hand_truth import load_hand_truth
@@ -34,37 +34,6 @@ START_NS = 1_700_000_000_000_000_000
 FRAME_NS = 33_333_333
 
 Run = Callable[..., str]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program; return what it printed, after checking that it succeeded."""
-
-    def run_program(*arguments: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert not stop.value.code, printed.err
-        return printed.out
-
-    return run_program
-
-
-@pytest.fixture
-def fail(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program; return its error, after checking that it is one line without traceback."""
-
-    def run_program(*arguments: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        assert stop.value.code == FAILURE
-        error = capsys.readouterr().err
-        lines = [line for line in error.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1
-        assert "Traceback" not in error
-        return lines[0]
-
-    return run_program
 
 
 @pytest.fixture(scope="session")

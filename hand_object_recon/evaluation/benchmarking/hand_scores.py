@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from hand_object_recon.evaluation.metrics.curves import area_under_curve
 from hand_object_recon.evaluation.metrics.f_scores import f_scores
 from hand_object_recon.evaluation.metrics.metric_value import MetricValue, Statistic, summarise
 from hand_object_recon.evaluation.metrics.motion import acceleration_error, jitter
-from hand_object_recon.evaluation.metrics.paired_points import PairedPoints
+from hand_object_recon.evaluation.metrics.paired_points import PairedPoints, chunks
 from hand_object_recon.evaluation.metrics.point_errors import (
     MM_PER_M,
     mean_point_error,
@@ -29,6 +29,7 @@ from hand_object_recon.evaluation.metrics.point_errors import (
 from hand_object_recon.evaluation.surface_distance import distances_to_surface
 
 _F_SCORE_NAMES: Final = {0.005: "F@5", 0.015: "F@15"}
+_MESHES_AT_ONCE: Final = 512  # a stack of hand meshes takes some 40 MB then, with the truth's
 
 
 def joint_scores(hands: PairedHands) -> ScoreGroup:
@@ -75,10 +76,11 @@ def surface_scores(hands: PairedHands, topologies: Mapping[str, HandTopology]) -
     ]
     same = np.flatnonzero(hands.is_same_topology & _fits(hands))
     if hands.vertex_counts[same].any():
-        vertices, of = hands.vertices(same), hands.sequence_numbers[same]
+        of = hands.sequence_numbers[same]
+        error, aligned = _over_vertices(hands, same, (mean_point_error, procrustes_error))
         scores += [
-            Score("mpvpe_mm", "MPVPE", mean_point_error(vertices), of),
-            Score("pa_mpvpe_mm", "PA-MPVPE", procrustes_error(vertices), of),
+            Score("mpvpe_mm", "MPVPE", error, of),
+            Score("pa_mpvpe_mm", "PA-MPVPE", aligned, of),
         ]
     scores += _f_scores(hands)
     return ScoreGroup(
@@ -139,6 +141,19 @@ def motion_scores(hands: PairedHands) -> ScoreGroup:
     )
 
 
+def _over_vertices(
+    hands: PairedHands,
+    rows: NDArray[np.intp],
+    metrics: Sequence[Callable[[PairedPoints], MetricValue]],
+) -> list[MetricValue]:
+    """Metrics of the vertices of these hands, in millimetres."""
+    parts = [
+        [metric(vertices) for metric in metrics]
+        for vertices in map(hands.vertices, chunks(rows, _MESHES_AT_ONCE))
+    ]
+    return [joined(list(of_metric), "mm") for of_metric in zip(*parts, strict=True)]
+
+
 def _surface_distance(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> MetricValue:
     distances = np.full(len(hands), np.nan)
     for row in np.flatnonzero(hands.vertex_counts > 0).tolist():
@@ -162,7 +177,10 @@ def _f_scores(hands: PairedHands) -> list[Score]:
     rows = np.flatnonzero(_fits(hands))
     if not hands.vertex_counts[rows].any():
         return []
-    found = f_scores(hands.vertices(rows))
+    parts = [f_scores(hands.vertices(part)) for part in chunks(rows, _MESHES_AT_ONCE)]
+    found = {
+        threshold: joined([part[threshold] for part in parts], "") for threshold in _F_SCORE_NAMES
+    }
     return [
         Score(
             f"f_{round(1000 * threshold)}mm",

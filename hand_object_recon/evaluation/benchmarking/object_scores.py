@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.evaluation.benchmarking.paired_hands import PairedHands
 from hand_object_recon.evaluation.benchmarking.paired_objects import PairedObjects
-from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup
+from hand_object_recon.evaluation.benchmarking.scores import Score, ScoreGroup, joined
 from hand_object_recon.evaluation.metrics.interaction import contact_scores
 from hand_object_recon.evaluation.metrics.metric_value import (
     FloatArray,
     MetricValue,
+    Statistic,
     summarise_found,
 )
 from hand_object_recon.evaluation.metrics.nearest_samples import nearest_samples
@@ -51,17 +52,18 @@ def object_scores(objects: PairedObjects) -> ScoreGroup:
     rows = objects.shown_shapes
     of = objects.sequence_numbers[rows]
     random = np.random.default_rng(_SEED)
-    truths = [_samples(objects.true_mesh(row), random) for row in rows.tolist()]
-    meshes = [objects.estimated_mesh(row) for row in rows.tolist()]
-    estimates = [None if mesh is None else _samples(mesh, random) for mesh in meshes]
-    found = nearest_samples(estimates, truths)
-    centers = np.array([_center(samples) for samples in estimates]).reshape(-1, 3)
-    true_centers = np.array([samples.mean(axis=0) for samples in truths]).reshape(-1, 3)
-    f_values = surface_f_scores(found, GSDF_OBJECT_THRESHOLDS_M)
+    compared = [_compared(objects, row, random) for row in rows.tolist()]
+    centers = np.array([one.center_m for one in compared]).reshape(-1, 3)
+    true_centers = np.array([one.true_center_m for one in compared]).reshape(-1, 3)
+    chamfer = joined([one.chamfer for one in compared], "cm²").over(Statistic.MEDIAN)
+    f_values = {
+        threshold: joined([one.f_scores[threshold] for one in compared], "")
+        for threshold in GSDF_OBJECT_THRESHOLDS_M
+    }
     volumes = _volume_errors(objects, rows)
     scores = [
         Score("object_center_mm", "centre", center_error(centers, true_centers), of, False),
-        Score("object_chamfer_cm2", "Chamfer (gSDF)", chamfer_gsdf(found), of, False),
+        Score("object_chamfer_cm2", "Chamfer (gSDF)", chamfer, of, False),
         *(
             Score(
                 f"object_f_{round(1000 * threshold)}mm",
@@ -170,6 +172,28 @@ def interaction_scores(
         "Hand and object together",
         "Estimated hand against estimated object.",
         scores if rows else (),
+    )
+
+
+class _Compared(NamedTuple):
+    """One object beside its estimate; the samples of their surfaces are not kept."""
+
+    chamfer: MetricValue
+    f_scores: Mapping[float, MetricValue]
+    center_m: FloatArray
+    true_center_m: FloatArray
+
+
+def _compared(objects: PairedObjects, row: int, random: np.random.Generator) -> _Compared:
+    truth = _samples(objects.true_mesh(row), random)
+    mesh = objects.estimated_mesh(row)
+    estimate = None if mesh is None else _samples(mesh, random)
+    found = nearest_samples([estimate], [truth])
+    return _Compared(
+        chamfer=chamfer_gsdf(found),
+        f_scores=surface_f_scores(found, GSDF_OBJECT_THRESHOLDS_M),
+        center_m=_center(estimate),
+        true_center_m=_center(truth),
     )
 
 

@@ -17,8 +17,6 @@ from hand_object_recon.evaluation.metrics.metric_value import (
 )
 from hand_object_recon.evaluation.metrics.nearest_samples import NearestSamples
 
-OBMAN_ESTIMATE_VERTICES: Final = 642
-OBMAN_TRUTH_SAMPLES: Final = 600
 GSDF_SAMPLES: Final = 30_000
 
 GSDF_HAND_THRESHOLDS_M: Final = (0.001, 0.005)
