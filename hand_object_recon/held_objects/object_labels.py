@@ -21,7 +21,7 @@ FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 Pose = NDArray[np.float64]
 
-LEAST_POINTS: Final = 60
+LEAST_POINTS: Final = 40
 """Fewer points on a surface tell too little of an object to model or to follow it."""
 
 _MARGIN_M: Final = 0.03

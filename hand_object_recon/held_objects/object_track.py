@@ -123,6 +123,8 @@ class ObjectTrack:
         grips = _grips(parts)
         expectations = self._expectations(grips)
         sighting = sight(parts, self._model.body, expectations)
+        if sighting is None:
+            sighting = sight(parts, self._model.body, _less_sure(expectations))
         if sighting is None and self.held_by in grips:
             sighting = self._look_in_hand(parts, taken, settings, expectations)
         if sighting is None:
@@ -221,10 +223,15 @@ class ObjectTrack:
             stamp_ns=stamp_ns,
             center_m=self.center_m,
             grips=grips,
-            touching=sighting.touching() if sighting is not None else frozenset(),
+            touching=self._touching(sighting) if sighting is not None else frozenset(),
             is_supported=sighting is not None and sighting.is_supported(),
             is_measured=sighting is not None,
         )
+
+    def _touching(self, sighting: Sighting) -> frozenset[int]:
+        """Who touches it; until it is held, also who has it in the grasp."""
+        touching = sighting.touching()
+        return touching if self.state is GraspState.HELD else touching | sighting.in_grasp_of()
 
     def _note_touch(self, moment: Moment) -> None:
         """Who touches it; a hand that went out of sight goes on until another one is there."""
@@ -234,6 +241,13 @@ class ObjectTrack:
             self.touched_by, self._touched_ns = moment.touching, moment.stamp_ns
         else:
             self.touched_by -= moment.grips.keys()
+
+
+def _less_sure(expectations: Sequence[Expectation]) -> list[Expectation]:
+    """The same places of which less is expected, as of a hand whose fit is off."""
+    return [
+        Expectation(one.pose, _HAND_UNSEEN) for one in expectations if one.prior is not _HAND_UNSEEN
+    ]
 
 
 def _grips(parts: SceneParts) -> dict[int, Pose]:

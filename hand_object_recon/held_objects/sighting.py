@@ -41,6 +41,7 @@ _FOUND_WITHIN_RAD: Final = 0.9
 _FOUND_WITHIN_M: Final = 0.06
 _TOUCHING_M: Final = 0.015
 _TOUCHING_M2: Final = 1.0e-5
+_IN_GRASP_M2: Final = 3.0e-5
 _FASTENED: Final = 0.02
 
 
@@ -70,6 +71,17 @@ class Sighting:
             hand.hand.track_id
             for hand, count in zip(labels.hands, counts, strict=True)
             if count * pixel_m2 > _TOUCHING_M2
+        )
+
+    def in_grasp_of(self) -> frozenset[int]:
+        """Track ids of the hands that have the object where a hand holds things, whether its
+        pixels there are near their skin or hidden by fingers."""
+        hands = self.parts.labels.hands
+        own = self.seen.parts
+        return frozenset(
+            hand.hand.track_id
+            for hand in hands
+            if self.parts.in_grasp_m2(hand)[own].sum() > _IN_GRASP_M2
         )
 
     def is_supported(self) -> bool:

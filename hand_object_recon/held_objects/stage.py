@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class HeldObjects:
         The folder of known models cannot be used.
     """
 
+    _is_compiled: ClassVar[bool] = False
+
     def __init__(self, settings: HeldObjectSettings, topologies: Sequence[HandTopology]) -> None:
         self._settings = settings
         self._topologies = topologies
@@ -78,12 +80,15 @@ class HeldObjects:
         return tuple(one for one in reported if one is not None)
 
     def warm_up(self) -> None:
-        """Compile what is compiled on first use, on a scene of a second."""
+        """Compile what is compiled on first use, on a scene of a second; once in a process."""
         from hand_object_recon.held_objects.warm_up_scene import warm_up_scene
 
+        if HeldObjects._is_compiled:
+            return
         trial = HeldObjects(self._settings, self._topologies)
         for frame, hands in warm_up_scene(self._topologies[0]):
             trial.update(frame, hands)
+        HeldObjects._is_compiled = True
 
     def change_settings(self, settings: HeldObjectSettings) -> None:
         """Use other run-time settings from the next frame on."""

@@ -9,7 +9,6 @@ from hand_object_recon.core.config import HeldObjectSettings
 from hand_object_recon.held_objects.object_shape import ObjectShape
 from hand_object_recon.object_model.fused_volume import FusedVolume
 from hand_object_recon.object_model.object_surface import CompletionRule
-from hand_object_recon.object_model.primitives import describe
 
 
 class SurfaceMaker:
@@ -43,11 +42,10 @@ def _made(volume: FusedVolume, rule: CompletionRule, max_faces: int) -> ObjectSh
     surface = volume.surface(rule, max_faces)
     if surface is None:
         return None
-    seen = volume.seen_surface()
     return ObjectShape(
         vertices_m=surface.vertices_m,
         faces=surface.faces,
         vertex_seen=surface.vertex_seen,
         vertex_colors=surface.vertex_colors,
-        primitive=describe(seen.points_m, seen.normals),
+        primitive=surface.primitive,
     )

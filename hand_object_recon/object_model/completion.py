@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.objects import PrimitiveFit
 from hand_object_recon.object_model.distance_grid import DistanceGrid
 from hand_object_recon.object_model.object_surface import CompletionRule
+from hand_object_recon.object_model.primitive_planes import (
+    primitive_area_m2,
+    primitive_box_m,
+    primitive_planes,
+)
 from hand_object_recon.object_model.seen_surface import SeenSurface
+from hand_object_recon.object_model.sphere_directions import sphere_directions
 from hand_object_recon.object_model.symmetry import FoundSymmetry, find_symmetry
 
 _HULL_POINTS: Final = 150
@@ -57,31 +63,45 @@ def complete(
     seen: SeenSurface,
     grid: DistanceGrid,
     rule: CompletionRule,
+    primitive: PrimitiveFit | None = None,
     before: FoundSymmetry | None = None,
 ) -> Completion:
     """Close a body by a rule.
 
-    ``CONVEX``: the convex hull of what was seen. ``EXTRUSION``: the convex hull of what was seen
-    and of the same swept along the view, as far as the body is narrow
-    (``SeenSurface.closing_shift_m``). ``SYMMETRY``: what was seen turned about the axis of
-    revolution, or mirrored, that explains it best; within the hull of both where no image was
-    observed. ``AUTO``: a symmetry if the seen side shows one clearly, else the extrusion; so does
-    ``SYMMETRY`` when nothing is symmetric at all. ``before`` is
-    the symmetry found last.
+    ``PRIMITIVE``: the simple body that describes what was seen. ``CONVEX``: the convex hull of
+    what was seen. ``EXTRUSION``: the hull of that and of the same swept along the view, as far as
+    the body is narrow (``SeenSurface.closing_shift_m``). ``SYMMETRY``: what was seen turned about
+    the axis of revolution, or mirrored, that explains it best; within the hull of both where no
+    image was observed. ``AUTO``: the simple body if there is one, else a symmetry if the seen
+    side shows one clearly, else the extrusion, which also stands in for what was asked for and is
+    not there.
+
+    primitive
+        What describes the seen side, if anything does.
+    before
+        The symmetry found last.
     """
+    if primitive is not None and rule in (CompletionRule.AUTO, CompletionRule.PRIMITIVE):
+        return _as_primitive(primitive)
     if rule in (CompletionRule.AUTO, CompletionRule.SYMMETRY):
         is_wanted = rule is CompletionRule.SYMMETRY
         symmetry = find_symmetry(seen, grid, is_wanted=is_wanted, before=before)
         if symmetry.exists:
             points = _with_images(seen, symmetry.motions)
             return _within_hull(CompletionRule.SYMMETRY, points, symmetry)
-        rule = CompletionRule.EXTRUSION
     else:
         symmetry = None
     points = seen.points_m
-    if rule is CompletionRule.EXTRUSION:
+    if rule is not CompletionRule.CONVEX:
+        rule = CompletionRule.EXTRUSION
         points = np.concatenate([points, points + seen.closing_shift_m()])
     return _within_hull(rule, points, symmetry)
+
+
+def _as_primitive(body: PrimitiveFit) -> Completion:
+    low, high = primitive_box_m(body)
+    planes, area = primitive_planes(body), primitive_area_m2(body)
+    return Completion(CompletionRule.PRIMITIVE, planes, None, area, low, high)
 
 
 def _with_images(seen: SeenSurface, symmetry: NDArray[np.float64]) -> FloatArray:
@@ -106,16 +126,5 @@ def _outermost(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The points that reach farthest in evenly spread directions: about those of the hull."""
     if len(points) <= _HULL_POINTS:
         return points
-    farthest = np.unique((points @ _directions().T).argmax(axis=0))
+    farthest = np.unique((points @ sphere_directions(_SUPPORT_DIRECTIONS).T).argmax(axis=0))
     return np.asarray(points[farthest])
-
-
-@cache
-def _directions() -> NDArray[np.float64]:
-    """(D, 3) unit vectors spread evenly: a Fibonacci spiral on the sphere."""
-    number = np.arange(_SUPPORT_DIRECTIONS) + 0.5
-    polar = np.arccos(1.0 - 2.0 * number / _SUPPORT_DIRECTIONS)
-    around = np.pi * (1.0 + np.sqrt(5.0)) * number
-    return np.stack(
-        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=1
-    )

@@ -13,12 +13,7 @@ from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.validation import require_range, require_rigid_transform
 from hand_object_recon.object_model.distance_grid import DistanceGrid
 from hand_object_recon.object_model.object_surface import CompletionRule, ObjectSurface
-from hand_object_recon.object_model.object_view import (
-    ObjectView,
-    ViewLabel,
-    intrinsics_array,
-    object_view,
-)
+from hand_object_recon.object_model.object_view import ObjectView, ViewLabel, intrinsics_array
 from hand_object_recon.object_model.seen_surface import SeenSurface, seen_surface
 from hand_object_recon.object_model.symmetry import SymmetryMemory
 
@@ -33,6 +28,7 @@ _SLACK_VOXELS: Final = 4
 _STRAY_SHARE: Final = 0.01
 _VIEWS_BETWEEN_CROPS: Final = 10
 _WORTH_CROPPING: Final = 0.75
+_SETTLED_SHARE: Final = 0.06
 
 FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]
@@ -156,6 +152,22 @@ class FusedVolume:
         """Oriented points on what was seen of the surface so far, in the object's frame."""
         return seen_surface(self.grid, self.texture)
 
+    def settled(self) -> FusedVolume:
+        """A copy in which surface that few readings speak for counts as never observed.
+
+        Few is 6 % of the median weight of all seen voxels: what a finger leaves that was taken
+        for the object in a single view.
+        """
+        copied = self.copy()
+        is_surface = ~np.isnan(self.texture)
+        if is_surface.any():
+            least = _SETTLED_SHARE * float(np.median(self.weight[is_surface]))
+            is_doubtful = (self.weight < least) & (is_surface | (self.distance < 0.0))
+            for array in (copied.distance, copied.color, copied.texture):
+                array[is_doubtful] = np.nan
+            copied.weight[is_doubtful] = 0.0
+        return copied
+
     def surface(
         self, rule: CompletionRule = CompletionRule.AUTO, max_faces: int = 2000
     ) -> ObjectSurface | None:
@@ -165,7 +177,7 @@ class FusedVolume:
         """
         from hand_object_recon.object_model.surface_making import make_surface
 
-        return make_surface(self, rule, max_faces)
+        return make_surface(self.settled(), rule, max_faces)
 
     def _pixel_stride(self, camera: CameraIntrinsics, camera_from_object: FloatArray) -> int:
         """Width in pixels of the blocks that are read as one: about half a voxel."""
@@ -248,23 +260,6 @@ class FusedVolume:
         self.weight = np.zeros(shape, dtype=np.float32)
         self.color = np.full((*shape, 3), np.nan, dtype=np.float32)
         self.texture = np.full(shape, np.nan, dtype=np.float32)
-
-
-def warm_up() -> None:
-    """Compile what is compiled on first use."""
-    side = 64
-    camera = CameraIntrinsics(side, side, 600.0, 600.0, side / 2, side / 2)
-    down, right = np.mgrid[:side, :side] - side // 2
-    squared = down**2 + right**2
-    depth = np.where(squared < 400, 0.4 + squared / 2e4, 0.8).astype(np.float32)
-    label = np.where(squared < 400, ViewLabel.OBJECT, ViewLabel.FREE).astype(np.uint8)
-    rgb = np.zeros((side, side, 3), dtype=np.uint8)
-    none = np.full_like(depth, np.nan)
-    volume = FusedVolume()
-    for _ in range(_VIEWS_BETWEEN_CROPS):
-        volume.integrate(object_view(depth, label, rgb, camera, hand_m=(none, none)), np.eye(4))
-    for rule in CompletionRule:
-        volume.surface(rule, 100)
 
 
 def _distance_from_others(label: NDArray[np.uint8], stride: int) -> Float32Array:

@@ -8,13 +8,15 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.objects import PrimitiveFit
 from hand_object_recon.core.validation import require_array, require_faces
 
 
 class CompletionRule(str, Enum):
-    """How the unseen side of a body is closed; ``HeldObjectSettings.completion`` has the names."""
+    """How the unseen side of a body is closed; ``completion.complete`` says what they mean."""
 
     AUTO = "auto"
+    PRIMITIVE = "primitive"
     SYMMETRY = "symmetry"
     EXTRUSION = "extrusion"
     CONVEX = "convex"
@@ -37,6 +39,8 @@ class ObjectSurface:
         (V, 3) uint8; a completed vertex has the mean colour of the seen ones.
     rule
         What closed the unseen side; never ``AUTO``.
+    primitive
+        The simple body that describes what was seen; None where none does.
     """
 
     vertices_m: NDArray[np.float32]
@@ -45,6 +49,7 @@ class ObjectSurface:
     vertex_seen: NDArray[np.bool_]
     vertex_colors: NDArray[np.uint8]
     rule: CompletionRule
+    primitive: PrimitiveFit | None
 
     def __post_init__(self) -> None:
         vertices = require_array("surface vertices_m", self.vertices_m, (None, 3), np.float32)

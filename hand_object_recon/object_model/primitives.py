@@ -19,7 +19,7 @@ _LARGEST_RESIDUAL_M: Final = 0.002
 _LARGEST_RESIDUAL_SHARE: Final = 0.04
 _NEAR_M: Final = 0.004
 _LEAST_NEAR_SHARE: Final = 0.93
-_LEAST_AGREEMENT: Final = 0.97
+_LEAST_AGREEMENT: Final = 0.95
 _SIMPLER_MAY_BE_WORSE: Final = 1.25
 
 
@@ -27,7 +27,7 @@ def describe(points_m: FloatArray, normals: FloatArray) -> PrimitiveFit | None:
     """The simplest body that describes points (N, 3) on a surface with outward normals (N, 3).
 
     None unless one does: a root mean square distance of at most 2 mm and 4 % of its largest
-    extent, 93 % of the points within 4 mm, normals that agree (a mean cosine of 0.97), and so much
+    extent, 93 % of the points within 4 mm, normals that agree (a mean cosine of 0.95), and so much
     of it seen that its size is known. A sphere is simpler than a cylinder, that than a box; the
     simpler is taken if its distance is at most a quarter larger than the best one's.
     """

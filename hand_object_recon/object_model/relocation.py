@@ -1,9 +1,8 @@
-"""Whether a body is still where it is tracked, and the way back when it is not."""
+"""The way back to a body that is no longer where it was tracked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -25,51 +24,6 @@ from hand_object_recon.object_model.view_arrays import ViewArrays, view_arrays
 
 _ROTATIONS: Final = 256
 _LEAST_SCORE: Final = 0.75
-_LARGEST_RESIDUAL_M: Final = 0.004
-_LEAST_INLIER_SHARE: Final = 0.5
-_MOST_SEEN_THROUGH: Final = 0.45
-
-
-@dataclass(frozen=True)
-class DriftCheck:
-    """How well a view agrees with a body at a pose.
-
-    residual_m, inlier_share
-        Those of the registration.
-    seen_through_share
-        Share of the body's known surface that faces the camera and that the view sees through:
-        it should be visible there, and what lies behind it is seen instead.
-    """
-
-    residual_m: float
-    inlier_share: float
-    seen_through_share: float
-
-    @property
-    def has_drifted(self) -> bool:
-        """Whether the body is elsewhere: a median distance above 4 mm, fewer than half of the
-        points on its surface, or more than 45 % of its surface seen through."""
-        return (
-            self.residual_m > _LARGEST_RESIDUAL_M
-            or self.inlier_share < _LEAST_INLIER_SHARE
-            or self.seen_through_share > _MOST_SEEN_THROUGH
-        )
-
-
-def check_drift(view: ObjectView, grid: DistanceGrid, registration: Registration) -> DriftCheck:
-    """Compare a view with a body where it was registered."""
-    from hand_object_recon.object_model.pose_search_kernels import share_in_free_space
-
-    body, seen = searchable(grid), view_arrays(view)
-    seen_through = share_in_free_space(
-        body.points_m,
-        body.normals,
-        np.array(registration.pose),
-        seen.depth_m,
-        seen.beyond_px,
-        seen.camera,
-    )
-    return DriftCheck(registration.residual_m, registration.inlier_share, seen_through)
 
 
 def relocate(view: ObjectView, grid: DistanceGrid, hints: Sequence[Pose]) -> Registration | None:

@@ -13,6 +13,7 @@ from hand_object_recon.object_model.completion import Completion, complete
 from hand_object_recon.object_model.decimation import decimate
 from hand_object_recon.object_model.distance_grid import DistanceGrid
 from hand_object_recon.object_model.object_surface import CompletionRule, ObjectSurface
+from hand_object_recon.object_model.primitives import describe
 from hand_object_recon.object_model.seen_surface import SeenSurface
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _MARGIN_SAMPLES: Final = 3
 _WALL_VOXELS: Final = 2.0
 _THIN_SHARE: Final = 0.03
 _SEEN_VOXELS: Final = 1.0
+_BELOW_TRUNCATION: Final = 0.999
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -40,7 +42,8 @@ def make_surface(volume: FusedVolume, rule: CompletionRule, max_faces: int) -> O
     seen = volume.seen_surface()
     if len(seen.points_m) < _LEAST_POINTS:
         return None
-    completion = complete(seen, volume.grid, rule, volume.symmetries.found)
+    primitive = describe(seen.points_m, seen.normals)
+    completion = complete(seen, volume.grid, rule, primitive, volume.symmetries.found)
     if completion.symmetry is not None:
         volume.symmetries.found = completion.symmetry
     spacing = _spacing_m(volume.grid, seen, completion, max_faces)
@@ -53,7 +56,7 @@ def make_surface(volume: FusedVolume, rule: CompletionRule, max_faces: int) -> O
     is_seen, colors = _what_was_seen(volume, vertices)
     normals = vertex_normals(face_area_vectors(vertices, faces), faces, len(vertices))
     return ObjectSurface(
-        vertices, faces, normals.astype(np.float32), is_seen, colors, completion.rule
+        vertices, faces, normals.astype(np.float32), is_seen, colors, completion.rule, primitive
     )
 
 
@@ -97,7 +100,32 @@ def _sampled(
         spacing_m,
         values,
     )
-    return DistanceGrid(values, low, spacing_m)
+    body = DistanceGrid(values, low, spacing_m)
+    if completion.rule is CompletionRule.PRIMITIVE:
+        _cut_off_beyond_edges(body, volume, completion.hull)
+    return body
+
+
+def _cut_off_beyond_edges(
+    body: DistanceGrid, volume: FusedVolume, hull: NDArray[np.float64]
+) -> None:
+    """Keep within the hull, in place, what is not at surface that was seen.
+
+    The distances behind a seen face go on beyond its edge where the side next to it was not seen.
+    """
+    samples = np.argwhere(np.abs(body.values) < _BELOW_TRUNCATION * volume.truncation_m)
+    points = body.origin_m + samples * body.voxel_m
+    outside = (points @ hull[:, :3].T + hull[:, 3]).max(axis=1).astype(np.float32)
+    is_cut = outside > body.values[tuple(samples.T)]
+    is_cut[is_cut] = ~_is_at_seen_surface(volume, points[is_cut])
+    body.values[tuple(samples[is_cut].T)] = outside[is_cut]
+
+
+def _is_at_seen_surface(volume: FusedVolume, points_m: FloatArray) -> NDArray[np.bool_]:
+    """(N,) whether surface was seen at the voxel nearest to each point (N, 3)."""
+    voxels = np.rint((points_m - volume.origin_m) / volume.voxel_m).astype(np.int64)
+    last = np.array(volume.texture.shape) - 1
+    return np.asarray(~np.isnan(volume.texture[tuple(np.clip(voxels, 0, last).T)]))
 
 
 def _largest_piece(

@@ -37,23 +37,6 @@ class Recognition:
     score: float
 
 
-def recognise(models: Sequence[KnownModel], view: ObjectView) -> Recognition | None:
-    """The known object that explains one view clearly better than all others.
-
-    None unless its score is 0.8 or more and leads by 0.05, and 0.85 after a closer search. Takes
-    about ten milliseconds a model; ``Recogniser`` spreads that over frames.
-    """
-    if len(view.points_m) < _LEAST_POINTS:
-        return None
-    seen = view_arrays(view, _MOST_POINTS)
-    scores = np.array([_quick_score(model, seen) for model in models])
-    best = int(scores.argmax())
-    others = np.delete(scores, best)
-    if not _is_clear(scores[best], others.max(initial=0.0)):
-        return None
-    return _thoroughly(models[best], seen)
-
-
 class Recogniser:
     """Looks at an object frame by frame, for one known model each, until one has clearly won.
 
