@@ -54,6 +54,10 @@ class _Stores:
     validation: SampleStore
 
 
+class _StoppedEarlyError(Exception):
+    """Somebody asked to stop while samples were being made."""
+
+
 class Training:
     """Trains as a configuration says.
 
@@ -87,7 +91,10 @@ class Training:
         self._fabric.launch()
         if self._config.threads:
             torch.set_num_threads(self._config.threads)
-        stores = self._open_stores()
+        try:
+            stores = self._open_stores()
+        except _StoppedEarlyError:
+            return False
         with self._log() as log:
             state: dict[str, Tensor] | None = None
             for number, settings in enumerate(self._config.stages):
@@ -101,8 +108,8 @@ class Training:
         return True
 
     def _begin(self, resume: bool) -> dict[str, Any] | None:
-        """The checkpoint to go on from; an empty folder otherwise."""
-        if resume:
+        """The checkpoint to go on from, if it came to one; a new folder otherwise."""
+        if resume and not self._was_stopped_before_training():
             checkpoint = load_checkpoint(self._out)
             if checkpoint["config"] != self._identity():
                 raise ConfigError(
@@ -118,6 +125,10 @@ class Training:
         text = self._config.model_dump_json(indent=2)
         (self._out / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
         return None
+
+    def _was_stopped_before_training(self) -> bool:
+        """Whether a training was begun here and did not get beyond its stores."""
+        return (self._out / CONFIG_FILE).exists() and not (self._out / CHECKPOINT_FILE).exists()
 
     def _identity(self) -> str:
         """What must agree between a training and its continuation."""
@@ -148,8 +159,13 @@ class Training:
             self._config.method_options,
             source,
             self._config.data.build_workers,
-            lambda done, parts: self._events.store_progress(name, done, parts),
+            lambda done, parts: self._note_parts(name, done, parts),
         )
+
+    def _note_parts(self, store: str, done: int, parts: int) -> None:
+        self._events.store_progress(store, done, parts)
+        if self._stop.is_asked and done < parts:
+            raise _StoppedEarlyError
 
     @contextmanager
     def _log(self) -> Iterator[TrainingLog | None]:

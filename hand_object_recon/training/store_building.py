@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -130,12 +131,13 @@ def _in_processes(jobs: list[_Job], workers: int) -> Iterator[None]:
         yield from map(_make_part, jobs)
         return
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_be_one_thread
+        workers, mp_context=get_context("spawn"), initializer=_be_worker
     ) as pool:
         yield from pool.map(_make_part, jobs)
 
 
-def _be_one_thread() -> None:
+def _be_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the part under way is finished
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

@@ -17,6 +17,8 @@ from hand_object_recon.reconstructors.h2onet.losses import (
     normal_loss,
 )
 from hand_object_recon.reconstructors.h2onet.network import HandMesh
+from hand_object_recon.reconstructors.h2onet.options import H2ONetOptions
+from hand_object_recon.reconstructors.h2onet.trained_network import new_network
 
 HANDS, VERTICES = 3, 12
 FACES = np.array([[0, 1, 2], [2, 1, 3], [4, 5, 6], [9, 10, 11], [3, 8, 7]])
@@ -42,7 +44,6 @@ def found_hands(*, with_occlusion: bool) -> HandMesh:
     logits = torch.from_numpy(random.normal(size=(HANDS, 2, 6))) if with_occlusion else None
     return HandMesh(
         **points,
-        orientation_rows=torch.zeros(HANDS, 6),
         orientation=rotations(random),
         occlusion_logits=logits,
     )
@@ -168,3 +169,15 @@ def test_with_occlusion_the_turned_mesh_and_six_choices_count_too(truth: HandTru
     arrays = found.vertices.numpy(), truth.vertices.numpy()
     assert losses["normals"] == pytest.approx(0.1 * looped_normals(*arrays))
     assert losses["edges"] == pytest.approx(looped_edges(*arrays))
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_what_teaches_the_orientation_does_not_pull_at_the_shape(frames: int) -> None:
+    network = new_network(H2ONetOptions(width=16, frames=frames)).eval()
+    images = torch.rand((frames, 2, 3, 128, 128), generator=torch.Generator().manual_seed(0))
+    output = network(images[0] if frames == 1 else images)
+    hand: HandMesh = output if frames == 1 else output[0]
+    (hand.vertices.square().sum() + hand.joints.square().sum()).backward()
+    assert network.decoder.lifting.grad is None
+    assert network.joint_regressor.grad is None
+    assert network.orientation_head[0].weight.grad.abs().max() > 0.0

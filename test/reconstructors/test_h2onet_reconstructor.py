@@ -194,7 +194,6 @@ class KnowingNetwork(StreamedNetwork):
             vertices=vertices,
             joints=joints,
             joints_uv=torch.from_numpy(places)[None],
-            orientation_rows=torch.zeros(1, 6),
             orientation=torch.eye(3)[None],
             occlusion_logits=self._logits,
         )

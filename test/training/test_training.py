@@ -101,6 +101,37 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     assert losses_of(tmp_path / "whole") == losses_of(tmp_path / "parts")
 
 
+def test_a_training_stopped_while_samples_are_made_goes_on_with_them(
+    training_values: MakeValues, tmp_path: Path
+) -> None:
+    source = {"takes": 17, "frames_per_take": 1, "size_px": 64}
+    data = {
+        "store": str(tmp_path / "train"),
+        "validation_store": str(tmp_path / "train"),
+        "synthetic": source,
+        "build_workers": 1,
+    }
+    values = training_values(
+        data=data, stages=[{"name": "one", "epochs": 0.1, "learning_rate": 1e-3}]
+    )
+    config, out = TrainingConfig.model_validate(values), tmp_path / "out"
+    seen: list[int] = []
+
+    def stop_after_a_part(_: str, done: int, __: int) -> None:
+        seen.append(done)
+        if done == 1:
+            training.ask_to_stop()
+
+    training = Training(config, out, TrainingEvents(store_progress=stop_after_a_part))
+    assert not training.run()
+    assert seen == [0, 1]
+    again: list[int] = []
+    events = TrainingEvents(store_progress=lambda _, done, __: again.append(done))
+    assert Training(config, out, events).run(resume=True)
+    assert again[0] >= 1
+    assert (out / "one.safetensors").exists()
+
+
 def test_a_stage_begins_with_the_weights_of_the_one_before_and_frozen_ones_stay(
     training_values: MakeValues, tmp_path: Path
 ) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.hand_model.conventions import KEYPOINTS_FROM_JOINTS_AND_TIPS
 from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.topology.of_model import mesh_hierarchy, spiral_indices
-from hand_object_recon.hand_model.vertex_labels import HandPart, vertex_labels
+from hand_object_recon.hand_model.vertex_labels import vertex_labels
 
 FloatArray = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]

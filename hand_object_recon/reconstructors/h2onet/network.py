@@ -35,7 +35,7 @@ class HandMesh(NamedTuple):
     canonical_vertices (B, V, 3), canonical_joints (B, 21, 3): with no orientation.
     vertices (B, V, 3), joints (B, 21, 3): turned about the wrist as the image shows.
     joints_uv (B, 21, 2): joints in the crop, 0 to 1.
-    orientation_rows (B, 6), orientation (B, 3, 3).
+    orientation (B, 3, 3).
     occlusion_logits (B, 2, 6): class 0 visible; five fingers, then the hand. None from a
     network of one frame.
     """
@@ -45,7 +45,6 @@ class HandMesh(NamedTuple):
     vertices: Tensor
     joints: Tensor
     joints_uv: Tensor
-    orientation_rows: Tensor
     orientation: Tensor
     occlusion_logits: Tensor | None = None
 
@@ -74,11 +73,15 @@ class _MeshNetwork(nn.Module):
         self.joint_regressor = nn.Parameter(torch.from_numpy(template.joint_regressor.copy()))
 
     def _turned(self, points: Tensor, wrist: Tensor, orientation: Tensor, *more: Tensor) -> Tensor:
-        """Points about (B, 1, 3) wrists, turned; no gradient reaches points through this."""
+        """Points about (B, 1, 3) wrists, turned; no gradient reaches either through this.
+
+        The authors let it reach the wrist. Vertices then pull at it as if they did not depend
+        on it, and training from the start with orientation diverges.
+        """
         turned = (points - wrist).detach()
         for rotation in (orientation, *more):
             turned = turned @ rotation.transpose(1, 2)
-        return turned + wrist
+        return turned + wrist.detach()
 
 
 class SingleFrameNetwork(_MeshNetwork):
@@ -89,8 +92,7 @@ class SingleFrameNetwork(_MeshNetwork):
         features = self.backbone(images)
         canonical = self.decoder.head(self.decoder(features).vertices)
         canonical_joints = self.joint_regressor @ canonical
-        rows = self.orientation_head(self.orientation_encoder(features))
-        orientation = rows_to_rotation(rows)
+        orientation = rows_to_rotation(self.orientation_head(self.orientation_encoder(features)))
         wrist = canonical_joints[:, WRIST : WRIST + 1]
         return HandMesh(
             canonical_vertices=canonical,
@@ -98,7 +100,6 @@ class SingleFrameNetwork(_MeshNetwork):
             vertices=self._turned(canonical, wrist, orientation),
             joints=self._turned(canonical_joints, wrist, orientation),
             joints_uv=features.joints_uv,
-            orientation_rows=rows,
             orientation=orientation,
         )
 
@@ -167,10 +168,9 @@ class MultiFrameNetwork(_MeshNetwork):
         return self._hands(frame, self.decoder.head(frame.vertices))
 
     def _hands(self, frame: FrameFeatures, canonical: Tensor, *corrections: Tensor) -> HandMesh:
-        rows = self.orientation_head(frame.orientation)
-        orientation = rows_to_rotation(rows)
-        joints = self.joint_regressor @ canonical.detach()
-        wrist = joints[:, WRIST : WRIST + 1].detach()
+        orientation = rows_to_rotation(self.orientation_head(frame.orientation))
+        joints = self.joint_regressor @ canonical
+        wrist = joints[:, WRIST : WRIST + 1]
         of_joints = corrections if self._turns_joints else ()
         return HandMesh(
             canonical_vertices=canonical,
@@ -178,7 +178,6 @@ class MultiFrameNetwork(_MeshNetwork):
             vertices=self._turned(canonical, wrist, orientation, *corrections),
             joints=self._turned(joints, wrist, orientation, *of_joints),
             joints_uv=frame.joints_uv,
-            orientation_rows=rows,
             orientation=orientation,
             occlusion_logits=frame.occlusion_logits,
         )
