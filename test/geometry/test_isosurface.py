@@ -90,14 +90,6 @@ def test_samples_at_the_level_leave_no_two_vertices_in_one_place() -> None:
     assert len(np.unique(mesh.vertices, axis=0)) == len(mesh.vertices)
 
 
-def test_other_samples_are_interpolated_where_the_vertices_lie() -> None:
-    values, spacing = distances_to_ball()
-    places = np.stack(np.meshgrid(*[np.arange(40.0)] * 3, indexing="ij"), axis=-1)
-    mesh = isosurface(values)
-    np.testing.assert_allclose(mesh.interpolate(places), mesh.vertices, atol=1e-4)
-    np.testing.assert_allclose(mesh.interpolate(values), 0.0, atol=0.02 * spacing)
-
-
 def test_a_surface_that_runs_out_of_the_grid_ends_open() -> None:
     mesh = isosurface(np.broadcast_to(np.linspace(-1.0, 1.0, 6), (5, 5, 6)))
     assert sorted(set(faces_per_edge(mesh).tolist())) == [1, 2]

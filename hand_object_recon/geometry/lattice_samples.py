@@ -1,0 +1,140 @@
+"""A function sampled on a lattice, but only where its surface passes.
+
+The surface is the one that sampling every point would give: every cell that samples of either
+sign meet in has all of its corners asked, and from those the surface is followed into cells that
+nobody expected it in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field
+
+_CELLS_PER_BLOCK = 2
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeSamples:
+    """Samples on the (n + 1)^3 corners of a cube's n^3 cells.
+
+    values
+        (n + 1, n + 1, n + 1); where nobody asked, of the right sign only.
+    is_asked
+        The same shape: whether the function was asked there.
+    crossed
+        (M, 3) numbers of the cells that the surface passes through.
+    slope
+        How much the function changes over a unit of length near it.
+    """
+
+    cube: Cube
+    values: Tensor
+    is_asked: Tensor
+    crossed: Tensor
+    slope: float
+
+    @property
+    def cells(self) -> int:
+        """Cells along an edge."""
+        return len(self.values) - 1
+
+    @property
+    def spacing(self) -> float:
+        return self.cube.edge / self.cells
+
+    @property
+    def asked(self) -> int:
+        """How many points the function was asked at."""
+        return int(self.is_asked.sum())
+
+
+def lattice_samples(field: Field, blocks: BlockGrid) -> LatticeSamples:
+    """Samples on the cells of blocks, two along each edge of a block."""
+    cells = _CELLS_PER_BLOCK * blocks.count
+    lattice = _Lattice(field, blocks, cells)
+    corners = _steps(_CELLS_PER_BLOCK + 1, blocks.values.device)
+    first = _CELLS_PER_BLOCK * blocks.may_cross.nonzero()
+    wanted = lattice.numbers(first[:, None] + corners).flatten()
+    while len(wanted):
+        wanted = lattice.ask(wanted)
+    return lattice.samples(blocks)
+
+
+class _Lattice:
+    """The arrays that are filled while the surface is followed."""
+
+    def __init__(self, field: Field, blocks: BlockGrid, cells: int) -> None:
+        self._field, self._cells = field, cells
+        self._points = cells + 1
+        device = blocks.values.device
+        along = torch.arange(self._points, device=device).div(
+            _CELLS_PER_BLOCK, rounding_mode="floor"
+        )
+        along = along.clamp(max=blocks.count - 1)
+        self._values = blocks.values[along][:, along][:, :, along].flatten()
+        self._is_asked = torch.zeros_like(self._values, dtype=torch.bool)
+        self._is_crossed = torch.zeros_like(self._is_asked)
+        self._marks = torch.zeros_like(self._is_asked)
+        self._corners = self.numbers(_steps(2, device))
+        self._low = torch.tensor(blocks.cube.low, device=device)
+        self._spacing = blocks.cube.edge / cells
+
+    def numbers(self, places: Tensor) -> Tensor:
+        """(..., 3) places to numbers in the flattened lattice; a cell has its first corner's."""
+        return (places[..., 0] * self._points + places[..., 1]) * self._points + places[..., 2]
+
+    def ask(self, wanted: Tensor) -> Tensor:
+        """Ask at points, and return those that the surface makes one ask at next."""
+        asked = self._different(wanted)
+        self._values[asked] = self._field(self._low + self._places(asked) * self._spacing)
+        self._is_asked[asked] = True
+        cells = self._cells_around(asked)
+        corners = cells[:, None] + self._corners
+        inside = self._values[corners] < 0
+        is_crossed = inside.any(dim=1) & ~inside.all(dim=1)
+        self._is_crossed[cells] = is_crossed
+        needed = corners[is_crossed].flatten()
+        return needed[~self._is_asked[needed]]
+
+    def samples(self, blocks: BlockGrid) -> LatticeSamples:
+        shape = (self._points,) * 3
+        return LatticeSamples(
+            blocks.cube,
+            self._values.reshape(shape),
+            self._is_asked.reshape(shape),
+            self._places(self._is_crossed.nonzero()[:, 0]),
+            blocks.slope,
+        )
+
+    def _cells_around(self, points: Tensor) -> Tensor:
+        places = self._places(points)[:, None] - _steps(2, points.device)
+        is_cell = ((places >= 0) & (places < self._cells)).all(dim=2)
+        return self._different(self.numbers(places)[is_cell])
+
+    def _different(self, numbers: Tensor) -> Tensor:
+        """Each number once, in order."""
+        self._marks[numbers] = True
+        different = self._marks.nonzero()[:, 0]
+        self._marks[different] = False
+        return different
+
+    def _places(self, numbers: Tensor) -> Tensor:
+        rows = numbers.div(self._points, rounding_mode="floor")
+        return torch.stack(
+            [
+                rows.div(self._points, rounding_mode="floor"),
+                rows.remainder(self._points),
+                numbers.remainder(self._points),
+            ],
+            dim=1,
+        )
+
+
+def _steps(count: int, device: torch.device) -> Tensor:
+    """(count^3, 3) places of a small cube's points."""
+    along = torch.arange(count, device=device)
+    return torch.cartesian_prod(along, along, along)

@@ -1,0 +1,71 @@
+"""Query points in the axes of the hand's parts and of the object (section 3.2).
+
+All of these features are affine in the point, so they are kept as one matrix and one offset a
+frame; what is linear in them may then be worked out once a frame instead of once a point.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.hand_model.conventions import JOINT_COUNT
+from hand_object_recon.reconstructors.gsdf.conventions import Source
+
+HAND_FEATURES: Final = 3 * (1 + JOINT_COUNT)
+OBJECT_FEATURES: Final = 3 * (3 + KEYPOINT_COUNT)
+
+
+class AffineFeatures(NamedTuple):
+    """``features = point @ matrix.T + offset`` with matrix (B, C, 3) and offset (B, C)."""
+
+    matrix: Tensor
+    offset: Tensor
+
+    def of(self, points: Tensor) -> Tensor:
+        """(B, P, C) features of (B, P, 3) points."""
+        return torch.baddbmm(self.offset[:, None], points, self.matrix.mT)
+
+
+def hand_features(transforms: Tensor, unit_m: float) -> AffineFeatures:
+    """The point itself, then in the axes of each part: 51 features of points in query units.
+
+    transforms: (B, 16, 4, 4) of ``HandFrames``, metres.
+    """
+    turns, shifts = _into(transforms, unit_m)
+    identity, zero = _unmoved(transforms)
+    matrix = torch.cat([identity, turns.flatten(1, 2)], dim=1)
+    return AffineFeatures(matrix, torch.cat([zero, shifts.flatten(1, 2)], dim=1))
+
+
+def object_features(
+    transforms: Tensor, joints_m: Tensor, center_m: Tensor, unit_m: float, order: Source
+) -> AffineFeatures:
+    """The point itself, seen from the object's centre, from each joint, and in the wrist's axes.
+
+    72 features. joints_m (B, 21, 3) and center_m (B, 3) about the wrist.
+    """
+    turns, shifts = _into(transforms[:, :1], unit_m)
+    identity, zero = _unmoved(transforms)
+    wrist = (turns.flatten(1, 2), shifts.flatten(1, 2))
+    center = (identity, -center_m / unit_m)
+    joints = (identity.repeat(1, KEYPOINT_COUNT, 1), -joints_m.flatten(1, 2) / unit_m)
+    tail = (wrist, joints) if order is Source.CODE else (joints, wrist)
+    parts = ((identity, zero), center, *tail)
+    matrices, offsets = zip(*parts, strict=True)
+    return AffineFeatures(torch.cat(matrices, dim=1), torch.cat(offsets, dim=1))
+
+
+def _into(transforms: Tensor, unit_m: float) -> tuple[Tensor, Tensor]:
+    """(B, N, 3, 3) turns and (B, N, 3) shifts from query coordinates into each frame."""
+    turns = transforms[..., :3, :3].mT
+    shifts = -(turns @ transforms[..., :3, 3:])[..., 0] / unit_m
+    return turns, shifts
+
+
+def _unmoved(transforms: Tensor) -> tuple[Tensor, Tensor]:
+    identity = torch.eye(3).to(transforms).expand(len(transforms), 3, 3)
+    return identity, transforms.new_zeros(len(transforms), 3)

@@ -1,0 +1,232 @@
+"""The networks: hand joints first, then the signed distances of a hand and what it holds.
+
+Chen et al., "gSDF: Geometry-Driven Signed Distance Functions for 3D Hand-Object Reconstruction",
+CVPR 2023. A network sees right hands only; left ones are mirrored for it. Crops are (B, 3, 256,
+256), red, green and blue normalised as for ImageNet, seen by a camera that looks straight at them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.networks.resnet import PAPER_WIDTH, ResNet18
+from hand_object_recon.networks.upsampling import upsampling
+from hand_object_recon.networks.volume_heatmaps import CELLS, VolumeHeatmaps, cells_to_camera
+from hand_object_recon.reconstructors.gsdf.aligned_features import (
+    PLACE_FEATURES,
+    aligned_features,
+)
+from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE, Conventions
+from hand_object_recon.reconstructors.gsdf.hand_frames import HandFrames
+from hand_object_recon.reconstructors.gsdf.kinematic_features import (
+    HAND_FEATURES,
+    OBJECT_FEATURES,
+    AffineFeatures,
+    hand_features,
+    object_features,
+)
+from hand_object_recon.reconstructors.gsdf.sdf_head import SdfHead
+from hand_object_recon.reconstructors.gsdf.video_transformer import VideoTransformer
+
+_NECK_GROWTH = 4  # times the trunk's first width
+_HEAD_GROWTH = 8
+
+
+class Sharing(str, Enum):
+    """Which parts share a trunk (section 3.4): all three; the two poses; the object's pose and
+    the distances."""
+
+    SINGLE = "single"
+    SYMMETRIC = "symmetric"
+    ASYMMETRIC = "asymmetric"
+
+
+class Views(NamedTuple):
+    """cameras (B, 3, 3) of the crops, pixels; wrists_m (B, 3) where the wrists are."""
+
+    cameras: Tensor
+    wrists_m: Tensor
+
+
+class Scene(NamedTuple):
+    """All that distances of any point are worked out from.
+
+    maps (B, C, 16, 16); transforms (B, 16, 4, 4) of ``HandFrames``; joints_m (B, 21, 3) and
+    centers_m (B, 3), the object's, in the camera's axes; hand and object: kinematic features.
+    """
+
+    views: Views
+    maps: Tensor
+    transforms: Tensor
+    joints_m: Tensor
+    centers_m: Tensor
+    hand: AffineFeatures
+    object: AffineFeatures
+
+
+class Prediction(NamedTuple):
+    """hand_distances and object_distances (B, P) in query units; the rest as in ``Scene``."""
+
+    hand_distances: Tensor
+    object_distances: Tensor
+    joints_m: Tensor
+    centers_m: Tensor
+
+
+class PoseNetwork(nn.Module):
+    """21 joints from a crop, and a wrist whose depth is known."""
+
+    def __init__(self, width: int, conventions: Conventions) -> None:
+        super().__init__()
+        self.trunk = ResNet18(width)
+        self.joints = VolumeHeatmaps(self.trunk.channels_out, _NECK_GROWTH * width, KEYPOINT_COUNT)
+        self._half_depth_m = conventions.half_depth_m
+
+    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
+        """(B, 21, 3) joints in metres in the camera's axes."""
+        return self.joints_of(self.trunk(images), Views(cameras, wrists_m))
+
+    def joints_of(self, features: Tensor, views: Views) -> Tensor:
+        """The same of the trunk's features."""
+        return _in_camera(self.joints(features), views, self._half_depth_m)
+
+
+class PoseStage(nn.Module):
+    """The network of the first stage: the part of ``GSDFNetwork`` that finds joints."""
+
+    def __init__(self, width: int, conventions: Conventions) -> None:
+        super().__init__()
+        self.pose = PoseNetwork(width, conventions)
+
+    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
+        """As ``PoseNetwork.forward``."""
+        joints: Tensor = self.pose(images, cameras, wrists_m)
+        return joints
+
+
+class GSDFNetwork(nn.Module):
+    """Signed distances from crops.
+
+    rest_m
+        (21, 3) keypoints of the rest hand that inverse kinematics bends.
+    is_video
+        Frames of a sample help each other.
+    width
+        Channels after the trunk's stem.
+    """
+
+    def __init__(
+        self,
+        rest_m: Tensor,
+        conventions: Conventions,
+        sharing: Sharing = Sharing.ASYMMETRIC,
+        *,
+        is_video: bool = False,
+        width: int = PAPER_WIDTH,
+    ) -> None:
+        super().__init__()
+        self.conventions, self.sharing = conventions, sharing
+        channels, hidden = _NECK_GROWTH * width, _HEAD_GROWTH * width
+        self.pose = PoseNetwork(width, conventions)
+        self.trunk = None if sharing is Sharing.SINGLE else ResNet18(width)
+        self.frames = HandFrames(rest_m, conventions)
+        self.center = VolumeHeatmaps(self.pose.trunk.channels_out, channels, 1)
+        self.map_neck = upsampling(self.pose.trunk.channels_out, channels, 1)
+        self.video = VideoTransformer(channels) if is_video else None
+        self.encoder = nn.Linear(channels + PLACE_FEATURES, channels)
+        self.hand_head = SdfHead(channels + HAND_FEATURES, hidden)
+        self.object_head = SdfHead(channels + OBJECT_FEATURES, hidden)
+
+    def train(self, mode: bool = True) -> GSDFNetwork:
+        """Where the pose has a trunk of its own it is learned before, and its norms stay, too."""
+        super().train(mode)
+        if self.sharing is Sharing.ASYMMETRIC:
+            self.pose.eval()
+        return self
+
+    def forward(
+        self, images: Tensor, cameras: Tensor, wrists_m: Tensor, points: Tensor
+    ) -> Prediction:
+        """Distances of (B, F, P, 3) points in F frames (B, F, 3, 256, 256) of each sample.
+
+        Answers are those of B * F frames, those of a sample one after the other.
+        """
+        scene = self.encode(images, Views(cameras, wrists_m))
+        hand, held = self.distances(scene, points.flatten(0, 1))
+        return Prediction(hand, held, scene.joints_m, scene.centers_m)
+
+    def encode(self, images: Tensor, views: Views) -> Scene:
+        """Work out once what all points of a frame need; leading dimensions as in ``forward``."""
+        count, frames = images.shape[:2]
+        flat = Views(*(part.flatten(0, 1) for part in views))
+        features = self._features(images.flatten(0, 1))
+        joints = self.pose.joints_of(features.hand, flat)
+        half_depth_m = self.conventions.half_depth_m
+        centers = _in_camera(self.center(features.object), flat, half_depth_m)[:, 0]
+        maps = self.map_neck(features.distances)
+        if self.video is not None:
+            maps = self.video(maps.unflatten(0, (count, frames))).flatten(0, 1)
+        return self._scene(flat, maps, joints, centers)
+
+    def distances(self, scene: Scene, points: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, P) distances to hand and object of (B, P, 3) points, all in query units."""
+        visual = self.visual_features(scene, points)
+        return (
+            self.hand_head(torch.cat([visual, scene.hand.of(points)], dim=2)),
+            self.object_head(torch.cat([visual, scene.object.of(points)], dim=2)),
+        )
+
+    def visual_features(self, scene: Scene, points: Tensor) -> Tensor:
+        """(B, P, C) what the image says about points."""
+        points_m = points * self.conventions.unit_m + scene.views.wrists_m[:, None]
+        seen: Tensor = self.encoder(aligned_features(scene.maps, points_m, scene.views.cameras))
+        return seen
+
+    def _features(self, images: Tensor) -> _Features:
+        if self.sharing is Sharing.ASYMMETRIC:
+            with torch.no_grad():
+                hand = self.pose.trunk(images)
+        else:
+            hand = self.pose.trunk(images)
+        shape = hand if self.trunk is None else self.trunk(images)
+        return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
+
+    def _scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
+        transforms = self.frames(joints_m)
+        about_wrist = (joints_m - views.wrists_m[:, None]).detach()
+        unit_m = self.conventions.unit_m
+        return Scene(
+            views,
+            maps,
+            transforms,
+            joints_m,
+            centers_m,
+            hand_features(transforms, unit_m),
+            object_features(
+                transforms,
+                about_wrist,
+                centers_m - views.wrists_m,
+                unit_m,
+                self.conventions.features,
+            ),
+        )
+
+
+class _Features(NamedTuple):
+    """The trunks' features as hand joints, object centre and distances see them."""
+
+    hand: Tensor
+    object: Tensor
+    distances: Tensor
+
+
+def _in_camera(cells: Tensor, views: Views, half_depth_m: float) -> Tensor:
+    pixels_per_cell = IMAGE_SIZE / CELLS
+    return cells_to_camera(
+        cells, views.cameras, views.wrists_m[:, 2], half_depth_m, pixels_per_cell
+    )
