@@ -248,10 +248,10 @@ class HeldObjectSettings(Section):
     voxel_mm: float = setting(
         2.5, "Edge of a voxel of the object's model; finer takes longer.", ge=1.0, le=10.0
     )
-    completion: Literal["auto", "symmetry", "extrusion", "convex"] = setting(
+    completion: Literal["auto", "primitive", "symmetry", "extrusion", "convex"] = setting(
         "auto",
-        "How the unseen side is closed; auto takes a symmetry where the seen side shows one, else "
-        "an extrusion along the view within the convex hull.",
+        "How the unseen side is closed; auto takes the simple body that describes the seen side, "
+        "else a symmetry it shows, else an extrusion along the view within the convex hull.",
         run_time=True,
     )
     mesh_faces: int = setting(
@@ -270,7 +270,8 @@ class HeldObjectSettings(Section):
     models_folder: str = setting(
         "",
         "Folder of meshes (metres) of known objects; what is held is recognised among them and "
-        "only its pose fitted. Empty models objects on the spot.",
+        "only its pose fitted; what is none of them is modelled on the spot. Empty models all "
+        "objects on the spot.",
     )
 
 

@@ -37,7 +37,7 @@ class GraspState(str, Enum):
 
 
 class HandPart(IntEnum):
-    """The parts of a hand that touch things: the fingers in the order of keypoints, the palm."""
+    """The parts of a hand: the fingers in the order of ``core.keypoints``, and the palm."""
 
     THUMB = 0
     INDEX = 1

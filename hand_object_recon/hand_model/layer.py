@@ -48,7 +48,6 @@ class HandLayer(nn.Module):
     def __init__(self, model: HandModel, left_model: HandModel | None = None) -> None:
         super().__init__()
         self.topology = model.topology
-        self.left_topology = None if left_model is None else left_model.topology
         self.has_both_sides = left_model is not None
         self.skinning = Skinning(model)
         self.left_layer: HandLayer | None = None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import FINGER_NAMES
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.geometry.mesh_normals import (
     cross,
     face_area_vectors,
@@ -26,17 +27,6 @@ from hand_object_recon.hand_model.topology.adjacency import boundary_edges
 
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
-
-
-class HandPart(IntEnum):
-    """The palm with the back of the hand, or a finger, numbered as in ``core.keypoints``."""
-
-    PALM = 0
-    THUMB = 1
-    INDEX = 2
-    MIDDLE = 3
-    RING = 4
-    PINKY = 5
 
 
 class Segment(IntEnum):
@@ -69,7 +59,8 @@ class VertexLabels:
     """Labels of the V vertices of a hand model, read-only.
 
     part (V,), segment (V,) int8
-        ``HandPart`` and ``Segment`` of the joints that move the vertex most.
+        ``core.objects.HandPart`` and ``Segment`` of the joints that move the vertex most. The
+        back of the hand counts as palm.
     is_palmar (V,)
         Whether the skin faces the side to which the fingers bend, not the back of the hand.
     is_tip (V,)
@@ -108,7 +99,7 @@ def vertex_labels(model: HandModel) -> VertexLabels:
     facing = _facing_the_palm_side(model)
     along = _place_along_last_segment(model, part)
     is_last = segment == Segment.DISTAL
-    contact_zone = np.where(is_last & (along > _PAD_FROM) & (facing > _PAD_FACING), part, 0)
+    contact_zone = np.where(is_last & (along > _PAD_FROM) & (facing > _PAD_FACING), 1 + part, 0)
     contact_zone[_palm_mounts(model, part, segment, facing)] = len(CONTACT_ZONES)
     is_wrist_rim = np.zeros(len(part), dtype=bool)
     is_wrist_rim[boundary_edges(model.faces)] = True
@@ -127,9 +118,10 @@ def _parts_and_segments(
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Part with the greatest sum of (V, 16) weights, and its joint with the greatest weight."""
     of_joint = weights[:, [finger_joints(finger) for finger in FINGER_NAMES]]
-    shares = np.column_stack([weights[:, 0], of_joint.sum(axis=2)])
+    shares = np.column_stack([of_joint.sum(axis=2), weights[:, 0]])
     part = shares.argmax(axis=1)
-    in_finger = of_joint.argmax(axis=2)[np.arange(len(part)), np.maximum(part - 1, 0)]
+    finger = np.minimum(part, HandPart.PINKY)
+    in_finger = of_joint.argmax(axis=2)[np.arange(len(part)), finger]
     segment = np.where(part == HandPart.PALM, Segment.PALM, Segment.PROXIMAL + in_finger)
     return part.astype(np.int8), segment.astype(np.int8)
 
@@ -159,9 +151,9 @@ def _facing_the_palm_side(model: HandModel) -> FloatArray:
 def _place_along_last_segment(model: HandModel, part: NDArray[np.int8]) -> FloatArray:
     """(V,) 0 at a finger's last joint, 1 at its tip, by projection; 0 for the palm."""
     along = np.zeros(len(part), dtype=np.float32)
-    for number, finger in enumerate(FINGER_NAMES, start=1):
+    for number, finger in enumerate(FINGER_NAMES):
         joint = model.rest_joints_m[finger_joints(finger)[2]]
-        bone = model.v_template[model.tip_vertices[number - 1]] - joint
+        bone = model.v_template[model.tip_vertices[number]] - joint
         members = part == number
         along[members] = (model.v_template[members] - joint) @ bone / (bone @ bone)
     return along
@@ -190,7 +182,7 @@ def _is_of_the_palm(model: HandModel, part: NDArray[np.int8], segment: NDArray[n
     wrist = model.rest_joints_m[0]
     towards_fingers = model.rest_joints_m[finger_joints("middle")[0]] - wrist
     is_palm: Mask = (part == HandPart.PALM) & ((model.v_template - wrist) @ towards_fingers > 0.0)
-    for number, finger in enumerate(FINGER_NAMES, start=1):
+    for number, finger in enumerate(FINGER_NAMES):
         joint, next_joint = model.rest_joints_m[list(finger_joints(finger)[:2])]
         bone = next_joint - joint
         place = (model.v_template - joint) @ bone / (bone @ bone)

@@ -138,7 +138,7 @@ class Pipeline:
             objects=objects,
             stage_ms=clock.stage_ms,
         )
-        notes = _notes(frame, tracked, hands)
+        notes = _notes(frame, tracked, hands, self.reconstructor_card)
         return FrameResult(reconstruction, tuple(tracked), notes, clock.stage_cpu_ms)
 
     def change_settings(self, config: PipelineConfig) -> None:
@@ -219,7 +219,10 @@ class Pipeline:
 
 
 def _notes(
-    frame: RgbdFrame, tracked: Sequence[TrackedHand], hands: Sequence[HandEstimate]
+    frame: RgbdFrame,
+    tracked: Sequence[TrackedHand],
+    hands: Sequence[HandEstimate],
+    method: PluginCard,
 ) -> tuple[str, ...]:
     notes = []
     if frame.camera.is_distorted:
@@ -227,11 +230,17 @@ def _notes(
             f"the lens distortion ({frame.camera.distortion_model}) is not undone: hands near the "
             "image's edge are off; use the camera driver's rectified topics"
         )
-    if np.isnan(frame.depth_m).all():
+    has_depth = not np.isnan(frame.depth_m).all()
+    if not has_depth:
         notes.append("no depth reading in the whole image (is the depth stream covered or off?)")
-    elif len(hands) < len(tracked):
+    if len(hands) < len(tracked) and (has_depth or not method.needs_depth):
+        reason = (
+            "no depth on the hand: out of the sensor's range, or depth not aligned to colour"
+            if method.needs_depth
+            else "too small in the image, mostly outside it, or found without keypoints"
+        )
         notes.append(
-            f"{len(tracked) - len(hands)} of {len(tracked)} detected hands could not be placed "
-            "(no depth on the hand: out of the sensor's range, or depth not aligned to colour)"
+            f"{len(tracked) - len(hands)} of {len(tracked)} detected hands could not be "
+            f"reconstructed ({reason})"
         )
     return tuple(notes)

@@ -164,7 +164,12 @@ def run_live(run: Callable[..., Program]) -> Callable[..., Program]:
     """Starts ``live`` with plugins that take next to no time."""
 
     def start(*arguments: str) -> Program:
-        plugins = ("--set", "detector=light_plugins:NearestBlob")
+        plugins = (
+            "--set",
+            "detector=light_plugins:NearestBlob",
+            "--set",
+            "held_object.enabled=false",
+        )
         return run("live", *plugins, "--reconstructor", "light_plugins:StillHand", *arguments)
 
     return start

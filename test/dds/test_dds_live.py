@@ -47,6 +47,8 @@ LIGHT = (
     "detector=light_plugins:NearestBlob",
     "--reconstructor",
     "light_plugins:StillHand",
+    "--set",
+    "held_object.enabled=false",
 )
 INPUT, PIPELINE = "hand_object_recon: input", "hand_object_recon: pipeline"
 OK, WARN = 0, 1

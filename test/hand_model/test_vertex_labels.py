@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 
 from hand_object_recon.core.keypoints import FINGER_NAMES
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.geometry.mesh_normals import face_area_vectors
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.conventions import finger_joints
@@ -16,11 +17,12 @@ from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.topology.adjacency import boundary_loops, mesh_adjacency
 from hand_object_recon.hand_model.vertex_labels import (
     CONTACT_ZONES,
-    HandPart,
     Segment,
     VertexLabels,
     vertex_labels,
 )
+
+FINGERS = [part for part in HandPart if part is not HandPart.PALM]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +45,8 @@ def hangs_together(model: HandModel, members: np.ndarray) -> bool:
 def test_the_part_is_the_one_that_moves_the_vertex_most(
     right: HandModel, labels: VertexLabels
 ) -> None:
-    shares = [right.weights[:, 0]]
-    shares += [right.weights[:, list(finger_joints(name))].sum(axis=1) for name in FINGER_NAMES]
+    shares = [right.weights[:, list(finger_joints(name))].sum(axis=1) for name in FINGER_NAMES]
+    shares.append(right.weights[:, 0])
     own = np.array(shares)[labels.part, np.arange(len(labels.part))]
     np.testing.assert_array_equal(own, np.max(shares, axis=0))
 
@@ -59,7 +61,7 @@ def test_fingers_and_their_segments_each_hang_together(
 ) -> None:
     for part in HandPart:
         assert hangs_together(right, np.flatnonzero(labels.part == part)), part.name
-    for part in list(HandPart)[1:]:
+    for part in FINGERS:
         for segment in list(Segment)[1:]:
             members = np.flatnonzero((labels.part == part) & (labels.segment == segment))
             assert members.size > 10
@@ -68,10 +70,10 @@ def test_fingers_and_their_segments_each_hang_together(
 
 def test_each_segment_lies_around_its_bone(right: HandModel, labels: VertexLabels) -> None:
     joints = right.rest_joints_m
-    for number, finger in enumerate(FINGER_NAMES, start=1):
+    for number, finger in enumerate(FINGER_NAMES):
         ends = [
             *joints[list(finger_joints(finger))],
-            right.v_template[right.tip_vertices[number - 1]],
+            right.v_template[right.tip_vertices[number]],
         ]
         for segment in range(1, 4):
             members = (labels.part == number) & (labels.segment == segment)
@@ -107,7 +109,7 @@ def test_the_pad_of_the_thumb_looks_towards_the_fingers(
 def test_tips_hold_the_tip_vertices_and_stay_small(
     right: HandModel, labels: VertexLabels, vertex_areas: np.ndarray
 ) -> None:
-    for number, tip in enumerate(right.tip_vertices, start=1):
+    for number, tip in enumerate(right.tip_vertices):
         members = labels.is_tip & (labels.part == number)
         assert members[tip]
         assert hangs_together(right, np.flatnonzero(members))
@@ -122,7 +124,7 @@ def test_the_rim_is_the_open_end_of_the_mesh(right: HandModel, labels: VertexLab
 def test_each_pad_is_on_the_palm_side_of_its_finger_s_end(labels: VertexLabels) -> None:
     zones = labels.contact_vertices()
     assert tuple(zones) == CONTACT_ZONES
-    for number, finger in enumerate(FINGER_NAMES, start=1):
+    for number, finger in enumerate(FINGER_NAMES):
         members = zones[finger]
         assert members.size >= 4
         assert (labels.part[members] == number).all()

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandSide
-from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 
 START_NS = 1_700_000_000_000_000_000
@@ -72,7 +71,7 @@ def curled_pose_rad() -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="session")
-def make_hand() -> Callable[..., HandEstimate]:
+def make_hand(pose_open_hand: Callable[..., HandEstimate]) -> Callable[..., HandEstimate]:
     """A posed open hand whose wrist is near ``at_m``."""
 
     def hand(
@@ -82,21 +81,7 @@ def make_hand() -> Callable[..., HandEstimate]:
         side: HandSide = HandSide.RIGHT,
         pose_rad: NDArray[np.float32] | None = None,
     ) -> HandEstimate:
-        model = load_hand_model("open_hand", side)
         pose = curled_pose_rad() if pose_rad is None else pose_rad
-        shape = np.zeros(10, np.float32)
-        posed = pose_hand(model, pose, shape, np.float32(at_m))
-        return HandEstimate(
-            track_id=track_id,
-            side=side,
-            score=0.9,
-            joints_m=posed.joints_m,
-            joint_visibility=np.ones(21, np.float32),
-            vertices_m=posed.vertices_m,
-            topology=model.topology.name,
-            wrist_pose=posed.wrist_pose,
-            pose_rad=pose,
-            shape=shape,
-        )
+        return pose_open_hand(pose, at_m, track_id=track_id, side=side)
 
     return hand

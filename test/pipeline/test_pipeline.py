@@ -321,6 +321,25 @@ def test_hands_left_out_by_the_reconstructor_are_noted(
     assert len(result.tracked) == 2
 
 
+@pytest.mark.parametrize("needs_depth", [True, False])
+def test_depth_is_named_as_the_reason_where_the_method_needs_it(
+    rig: Rig,
+    make_frame: MakeFrame,
+    make_detection: MakeDetection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    needs_depth: bool,
+) -> None:
+    card = replace(ScriptedReconstructor.card, needs_depth=needs_depth)
+    monkeypatch.setattr(ScriptedReconstructor, "card", card)
+    rig.detector.next = [make_detection(160.0)]
+    rig.reconstructor.estimate = lambda hand: None
+    [note] = rig.pipeline.process(make_frame()).notes
+    assert ("no depth on the hand" in note) is needs_depth
+    of_no_depth = rig.pipeline.process(make_frame(1, depth_m=np.nan)).notes
+    assert any("1 of 1 detected hands" in note for note in of_no_depth) is not needs_depth
+
+
 def test_root_relative_hands_that_nothing_places_are_left_out_and_noted(
     make_hand: MakeHand, make_frame: MakeFrame, make_detection: MakeDetection
 ) -> None:

@@ -82,6 +82,7 @@ def test_the_same_bank_gives_the_same_bytes(small_bank: GraspBank, tmp_path: Pat
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_plan_makes_the_same_grasps(small_bank: GraspBank) -> None:
     again = make_small_bank()
     for one, other in zip(again.grasps, small_bank.grasps, strict=True):

@@ -161,6 +161,7 @@ def test_the_report_gives_a_table_to_paste() -> None:
     assert np.shape(scope["_MEDIAPIPE_MEDIAN_ERROR_MM"]) == (21,)
 
 
+@pytest.mark.slow
 def test_views_show_both_sides_inside_the_image_and_repeat_with_their_seed() -> None:
     first, again = StillViews(seed=2), StillViews(seed=2)
     views = [first.take() for _ in range(2)]
@@ -171,6 +172,7 @@ def test_views_show_both_sides_inside_the_image_and_repeat_with_their_seed() -> 
         assert (view.frame.depth_m[rows, columns] < 1.0).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_mediapipe_finds_most_of_the_rendered_hands() -> None:
     pytest.importorskip("mediapipe")
     detector = DETECTORS.load("mediapipe_hands")(PipelineConfig())

@@ -77,6 +77,7 @@ def test_webdataset_reads_the_same(written: Path) -> None:
         assert_same_but_for_quantisation(one, other)
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes_with_workers_too(written: Path, tmp_path: Path) -> None:
     write_shards(tmp_path / "again", SETTINGS, FRAMES, workers=2)
     assert content(tmp_path / "again") == content(written)

@@ -37,6 +37,7 @@ def hands() -> list[RenderedHand]:
     return [next(supply) for _ in range(6)]
 
 
+@pytest.mark.slow
 def test_hands_lie_in_the_picture_and_sides_take_turns(hands: list[RenderedHand]) -> None:
     assert [hand.side for hand in hands] == [HandSide.RIGHT, HandSide.LEFT] * 3
     for hand in hands:

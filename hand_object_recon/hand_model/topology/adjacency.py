@@ -82,8 +82,3 @@ def boundary_loops(faces: Indices) -> tuple[Indices, ...]:
             loop.append(vertex)
         loops.append(np.array(loop, dtype=np.int32))
     return tuple(sorted(loops, key=len, reverse=True))
-
-
-def euler_characteristic(faces: Indices) -> int:
-    """Vertices in a face, minus edges, plus faces: 2 for a ball, 1 for a ball with one rim."""
-    return len(np.unique(faces)) - len(mesh_edges(faces)) + len(faces)

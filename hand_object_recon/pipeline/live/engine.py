@@ -240,10 +240,6 @@ class LiveEngine:
                 self._intake.sync.reset()
             self._in_thread(self._forget_frames)
 
-    def set_reconstructor(self, name: str) -> ChangeReport:
-        """Go over to another reconstructor; as ``change_settings``."""
-        return self.change_settings({"reconstructor": name})
-
     def change_settings(self, values: Mapping[str, Any]) -> ChangeReport:
         """Change run-time settings by dotted name, from the next frame on.
 

@@ -14,6 +14,7 @@ from hand_object_recon.core.annotation import (
     ObjectAnnotation,
 )
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
 from hand_object_recon.hand_model.vertex_labels import vertex_labels
 from hand_object_recon.synthesis.filming.contact import within_reach
@@ -67,7 +68,7 @@ def _is_in_picture(hand: SeenHand, camera: CameraIntrinsics, rendered: RenderedF
 
 def _hand(hand: SeenHand, moment: MomentScene, rendered: RenderedFrame) -> HandAnnotation:
     model = hand_model(hand.hand.side)
-    fingers = vertex_labels(model).part
+    parts = vertex_labels(model).part
     vertices, joints = hand.posed.vertices_m, hand.posed.joints_m
     scene = moment.scene
     is_seen = visible_vertices(scene, rendered, hand.body)
@@ -81,16 +82,16 @@ def _hand(hand: SeenHand, moment: MomentScene, rendered: RenderedFrame) -> HandA
         shape=hand.hand.shape,
         translation_m=hand.hand.translation_m,
         joint_visible=is_seen_at(joints, scene.camera, rendered, hand.body, _FINGER_RADIUS_M),
-        finger_occluded=_count_by_finger(fingers, is_seen) < _LEAST_VISIBLE_VERTICES,
+        finger_occluded=_count_by_finger(parts, is_seen) < _LEAST_VISIBLE_VERTICES,
         visible_share=visible_share(scene, rendered, hand.body),
-        touching=_count_by_finger(fingers, contact) >= _TOUCHING_VERTICES,
+        touching=_count_by_finger(parts, contact) >= _TOUCHING_VERTICES,
         contact_vertices=contact,
     )
 
 
-def _count_by_finger(fingers: NDArray[np.int8], chosen: Mask) -> NDArray[np.intp]:
+def _count_by_finger(parts: NDArray[np.int8], chosen: Mask) -> NDArray[np.intp]:
     """(5,) chosen vertices of each finger, thumb first."""
-    return np.bincount(fingers[chosen], minlength=FINGER_COUNT + 1)[1:]
+    return np.bincount(parts[chosen], minlength=len(HandPart))[:FINGER_COUNT]
 
 
 def _contact(vertices_m: FloatArray, thing: SeenObject | None) -> Mask:

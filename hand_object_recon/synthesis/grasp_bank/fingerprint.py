@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from hand_object_recon.synthesis.objects.closed_mesh import surface_area_m2
 from hand_object_recon.synthesis.objects.object_shape import ObjectShape
 
-LENGTH: Final = 9
 _TOLERANCE_M: Final = 2e-5
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import DependencyError
 from hand_object_recon.core.keypoints import FINGERTIPS
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.hand_model.vertex_labels import HandPart, vertex_labels
+from hand_object_recon.hand_model.vertex_labels import vertex_labels
 from hand_object_recon.synthesis.grasping.grasp import Grasp, PlacedHand
 from hand_object_recon.synthesis.grasping.hand_meshes import Mesh, hand_mesh
 from hand_object_recon.synthesis.grasping.hands import MODEL_NAME

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import FINGER_NAMES, FINGERTIPS, KNUCKLES
+from hand_object_recon.core.objects import HandPart
 from hand_object_recon.hand_model.conventions import finger_joints
 from hand_object_recon.hand_model.layer import HandLayer
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.hand_model.vertex_labels import HandPart, Segment, vertex_labels
+from hand_object_recon.hand_model.vertex_labels import Segment, vertex_labels
 
 MODEL_NAME: Final = "open_hand"
 _LAST_JOINTS: Final = tuple(finger_joints(finger)[2] for finger in FINGER_NAMES)
@@ -161,6 +162,6 @@ def _zones(device: str) -> HandZones:
             for finger in fingers
         ),
         grips=tuple(chosen((part == finger) & palmar & ~is_ball) for finger in fingers),
-        pads=tuple(chosen(contact_zone == finger) for finger in fingers),
+        pads=tuple(chosen(contact_zone == 1 + finger) for finger in fingers),
         palm=chosen(((part == HandPart.PALM) | is_ball) & palmar),
     )

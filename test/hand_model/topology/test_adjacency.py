@@ -14,7 +14,6 @@ from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.topology.adjacency import (
     boundary_edges,
     boundary_loops,
-    euler_characteristic,
     mesh_adjacency,
     mesh_edges,
     vertex_neighbours,
@@ -93,14 +92,6 @@ def test_rims_that_touch_in_a_vertex_are_refused_with_its_number() -> None:
     two_triangles = np.array([[0, 1, 2], [0, 3, 4]], dtype=np.int32)
     with pytest.raises(InvalidValueError, match="touch in vertex 0"):
         boundary_loops(two_triangles)
-
-
-def test_the_euler_characteristic_tells_a_ball_from_a_ball_with_a_hole(
-    icosahedron: Mesh, grid: Mesh, either: HandModel
-) -> None:
-    assert euler_characteristic(icosahedron[1]) == 2
-    assert euler_characteristic(grid[1]) == 1
-    assert euler_characteristic(either.faces) == as_trimesh(either).euler_number == 1
 
 
 @pytest.mark.parametrize(

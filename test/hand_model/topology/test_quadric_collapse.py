@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 
+import igl
 import numpy as np
 import pytest
 import trimesh
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.hand_model.model import HandModel
-from hand_object_recon.hand_model.topology.adjacency import boundary_edges, euler_characteristic
+from hand_object_recon.hand_model.topology.adjacency import boundary_edges
 from hand_object_recon.hand_model.topology.closest_point import closest_points
 from hand_object_recon.hand_model.topology.quadric_collapse import (
     collapse_edges,
@@ -103,7 +104,7 @@ def test_faces_keep_three_corners_and_their_winding(either: HandModel) -> None:
 @pytest.mark.parametrize("count", [389, 195, 98, 49])
 def test_a_hand_stays_a_ball_with_one_hole(right: HandModel, count: int, rim_weight: float) -> None:
     coarser = collapse_edges(right.v_template, right.faces, count, rim_weight)
-    assert euler_characteristic(coarser.faces) == 1
+    assert igl.euler_characteristic(coarser.faces.astype(np.int64)) == 1
 
 
 def test_corners_of_a_cube_outlive_the_vertices_on_its_sides() -> None:
