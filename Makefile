@@ -51,24 +51,30 @@ clean:
 	@rm -rf $(VENV) $(VENV_NUMPY1) out build *.egg-info
 
 $(VENV)/installed: setup.py constraints.txt
-	$(call set_up,$(VENV),constraints.txt,mediapipe-runtime$(comma)synthesis$(comma)training$(comma)openvino$(comma)dds$(comma)viewer$(comma)test$(comma)dev)
-
-$(VENV_NUMPY1)/installed: setup.py constraints-numpy1.txt
-	$(call set_up,$(VENV_NUMPY1),constraints-numpy1.txt,mediapipe-runtime$(comma)synthesis$(comma)dds$(comma)test)
-
-# $(1) folder, $(2) constraints, $(3) extras. The stamp is written last, so a set-up that failed
-# half-way starts again. MediaPipe goes in without its dependencies: see docs/development.md.
-define set_up
-	@echo "Setting up $(1) (about three minutes, once) ..."
-	@rm -f $(1)/installed
+	@echo "Setting up $(VENV) (about three minutes, once) ..."
+	@rm -f $(VENV)/installed
 	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; 3.10 or newer is needed: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
-	@$(PYTHON) -m venv --clear $(1)
-	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(2) --editable '.[$(3)]'
-	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(2) --no-deps $(mediapipe)
-	@$(1)/bin/python -c '$(report_mediapipe)'
-	@touch $(1)/installed
-endef
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(call install,$(VENV),constraints.txt) --editable '.[$(extras)]'
+	@$(call install,$(VENV),constraints.txt) --no-deps $(mediapipe)
+	@$(VENV)/bin/python -c '$(report_mediapipe)'
+	@touch $(VENV)/installed
 
-comma := ,
+# The packages of $(VENV) but for the two whose versions differ.
+$(VENV_NUMPY1)/installed: $(VENV)/installed constraints-numpy1.txt
+	@echo "Setting up $(VENV_NUMPY1) ..."
+	@rm -f $(VENV_NUMPY1)/installed
+	@$(VENV)/bin/python -m venv --clear $(VENV_NUMPY1)
+	@$(call install,$(VENV_NUMPY1),constraints-numpy1.txt) --no-deps numpy opencv-python-headless
+	@echo "import site; site.addsitedir('$$($(VENV)/bin/python -c '$(print_packages)')')" \
+		> "$$($(VENV_NUMPY1)/bin/python -c '$(print_packages)')/packages_of_venv.pth"
+	@touch $(VENV_NUMPY1)/installed
+
+# The stamps are written last, so a set-up that failed half-way starts again. MediaPipe goes in
+# without its dependencies: see docs/development.md. Of 2.8 GB little is ever imported, so modules
+# are compiled when they are.
+install = $(1)/bin/python -m pip install -qq --disable-pip-version-check --no-compile --constraint $(2)
+print_packages := import sysconfig; print(sysconfig.get_path("purelib"))
+extras := mediapipe-runtime,synthesis,training,openvino,dds,viewer,test,dev
 mediapipe := 'mediapipe; python_version < "3.13" and platform_machine != "aarch64"'
 report_mediapipe := import importlib.util as u; u.find_spec("mediapipe") or print("MediaPipe has no wheel for this machine: the mediapipe_hands detector is not available")

@@ -215,10 +215,10 @@ def test_meshes_of_hands_are_scored_in_parts_with_the_same_result(
     followed: SequenceOfBoth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paired = pair_hands([followed], is_video=True)
-    hands = replace(paired, pairs=paired.pairs[:60])
+    hands = replace(paired, pairs=paired.pairs[:24])
     topologies = {"open_hand_right": load_hand_model("open_hand", RIGHT).topology}
     peaks, found = [], []
-    for part in (60, 6):
+    for part in (24, 3):
         monkeypatch.setattr(hand_scores, "_MESHES_AT_ONCE", part)
         scores: list[Score] = []
         peaks.append(

@@ -173,11 +173,12 @@ def test_with_occlusion_the_turned_mesh_and_six_choices_count_too(truth: HandTru
 
 @pytest.mark.parametrize("frames", [1, 3])
 def test_what_teaches_the_orientation_does_not_pull_at_the_shape(frames: int) -> None:
+    torch.manual_seed(0)
     network = new_network(H2ONetOptions(width=16, frames=frames)).eval()
-    images = torch.rand((frames, 2, 3, 128, 128), generator=torch.Generator().manual_seed(0))
+    images = torch.rand((frames, 2, 3, 128, 128))
     output = network(images[0] if frames == 1 else images)
     hand: HandMesh = output if frames == 1 else output[0]
-    (hand.vertices.square().sum() + hand.joints.square().sum()).backward()
+    (hand.vertices[..., 0].sum() + hand.joints[..., 0].sum()).backward()
     assert network.decoder.lifting.grad is None
     assert network.joint_regressor.grad is None
     assert network.orientation_head[0].weight.grad.abs().max() > 0.0
