@@ -3,11 +3,11 @@ PYTHON ?= python3
 
 VENV := .venv
 VENV_NUMPY1 := .venv-numpy1
-PYTEST_ARGS ?= -q -n 2 -m "not slow and not timing"
+PYTEST_ARGS ?= -q -n 2 --dist worksteal -m "not slow and not timing"
 TIMING_ARGS := -q -n 0 -m "timing and not slow" test/dds
 # What runs on a robot, whose ROS 2 may carry NumPy 1.26; offline rooms are tested with NumPy 2.
-ROBOT_TESTS := $(addprefix test/,core messages recordings detectors held_objects interaction \
-	pipeline ros reconstructors/test_rgbd_fit.py)
+ROBOT_TESTS := $(addprefix test/,core messages recordings held_objects interaction ros \
+	reconstructors/test_rgbd_fit.py) $(wildcard test/pipeline/test_*.py)
 
 .PHONY: demo test test-numpy1 compile config lint format clean help
 

@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "columns", "rows"), [("poses", 3, 4), ("shape", 5, 4)])
 def test_every_cell_has_its_hands_and_a_label(
     folder: Path, content: str, columns: int, rows: int

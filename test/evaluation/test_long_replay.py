@@ -260,6 +260,7 @@ def test_a_killed_replay_is_continued(recording: Path, tmp_path: Path, way: str)
         assert f"overlay.mp4 lacks {earlier} frames" in summary["warnings"][-1]
 
 
+@pytest.mark.slow
 def test_input_that_is_copied_is_in_the_joined_result_once(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,7 @@ def test_the_mesh_has_no_more_faces_than_the_setting_of_the_moment_says(lifted: 
     assert len(after[0].faces) <= 200
 
 
+@pytest.mark.slow
 def test_a_known_model_is_recognised_and_followed(lifted: Film, props: Any, tmp_path: Path) -> None:
     trimesh.Trimesh(props.vertices_m, props.faces).export(tmp_path / "cone.ply")
     other = trimesh.creation.box((0.05, 0.06, 0.09))

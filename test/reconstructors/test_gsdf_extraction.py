@@ -238,6 +238,7 @@ def network_fields() -> tuple[FoldedField, FoldedField]:
     return folded_fields(network, scene, 0)
 
 
+@pytest.mark.slow
 def test_an_untrained_network_s_many_surfaces_are_found_but_for_crumbs(
     network_fields: tuple[FoldedField, FoldedField],
 ) -> None:

@@ -199,9 +199,15 @@ class KnowingNetwork(StreamedNetwork):
         )
 
 
-@pytest.mark.parametrize("from_ray", [True, False])
-@pytest.mark.parametrize("at_m", [(-0.06, 0.03, 0.55), (0.12, 0.03, 0.8)])
-@pytest.mark.parametrize("side", list(HandSide))
+@pytest.mark.parametrize(
+    ("side", "at_m", "from_ray"),
+    [
+        (HandSide.RIGHT, (-0.06, 0.03, 0.55), True),
+        (HandSide.LEFT, (0.12, 0.03, 0.8), True),
+        (HandSide.RIGHT, (0.12, 0.03, 0.8), False),
+        (HandSide.LEFT, (-0.06, 0.03, 0.55), False),
+    ],
+)
 def test_a_network_that_knows_the_truth_gives_the_true_hand_in_metres(
     make_weights: MakeWeights, side: HandSide, at_m: tuple[float, ...], from_ray: bool
 ) -> None:
