@@ -242,7 +242,7 @@ def test_ctrl_c_finishes_the_files_and_says_how_to_go_on(recording: Path, tmp_pa
     assert_like_uninterrupted(out)
 
 
-@pytest.mark.parametrize("way", ["kill", "power_loss"])
+@pytest.mark.parametrize("way", [pytest.param("kill", marks=pytest.mark.slow), "power_loss"])
 def test_a_killed_replay_is_continued(recording: Path, tmp_path: Path, way: str) -> None:
     """Killed alone, the process that writes ends properly; with it the files lack their ends."""
     out = tmp_path / "out"

@@ -211,6 +211,7 @@ def test_surfaces_of_more_sequences_take_no_more_memory_to_score(followed: Seque
     assert peak_mib(lambda: object_scores(many)) < 1.2 * peak_mib(lambda: object_scores(few))
 
 
+@pytest.mark.slow
 def test_meshes_of_hands_are_scored_in_parts_with_the_same_result(
     followed: SequenceOfBoth, monkeypatch: pytest.MonkeyPatch
 ) -> None:

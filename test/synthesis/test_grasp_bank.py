@@ -68,6 +68,7 @@ def assert_same(one: Grasp, other: Grasp) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+@pytest.mark.slow
 def test_a_bank_is_read_as_it_was_written(small_bank: GraspBank, tmp_path: Path) -> None:
     save_grasp_bank(small_bank, tmp_path / "bank.npz")
     read = load_grasp_bank(tmp_path / "bank.npz", "make balls")
@@ -76,6 +77,7 @@ def test_a_bank_is_read_as_it_was_written(small_bank: GraspBank, tmp_path: Path)
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_the_same_bank_gives_the_same_bytes(small_bank: GraspBank, tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         save_grasp_bank(small_bank, tmp_path / name)
@@ -89,12 +91,14 @@ def test_the_same_plan_makes_the_same_grasps(small_bank: GraspBank) -> None:
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_another_object_of_the_same_name_is_refused(small_bank: GraspBank) -> None:
     small_bank.require_same_object(ball(0.03))
     with pytest.raises(InvalidValueError, match="rebuild it with make balls"):
         small_bank.require_same_object(ball(0.0301))
 
 
+@pytest.mark.slow
 def test_last_bits_of_another_machine_do_not_matter(small_bank: GraspBank) -> None:
     shape = ball(0.03)
     noise = 1e-7 * np.random.default_rng(0).standard_normal(shape.vertices_m.shape)
@@ -103,6 +107,7 @@ def test_last_bits_of_another_machine_do_not_matter(small_bank: GraspBank) -> No
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", [(0, 9), (0, 0)])
 def test_a_pair_that_is_none_is_refused(small_bank: GraspBank, pair: tuple[int, int]) -> None:
     with pytest.raises(InvalidValueError, match="rebuild it"):
@@ -123,6 +128,7 @@ def test_a_damaged_file_is_refused_with_the_command_that_makes_it(
         load_grasp_bank(tmp_path / "bank.npz", "make balls")
 
 
+@pytest.mark.slow
 def test_a_missing_array_is_named(small_bank: GraspBank, tmp_path: Path) -> None:
     path = tmp_path / "bank.npz"
     save_grasp_bank(small_bank, path)

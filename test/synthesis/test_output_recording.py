@@ -103,6 +103,7 @@ def test_a_finished_recording_is_left_alone_and_an_unfinished_one_made_anew(
     assert (out / "truth.npz").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_the_same_frames_come_whatever_the_workers(tmp_path: Path) -> None:
     for name, workers in (("a", 0), ("b", 1)):
         write_recording(tmp_path / name, SETTINGS, 20, workers=workers)

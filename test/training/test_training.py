@@ -169,6 +169,7 @@ def test_the_network_of_three_frames_goes_on_from_that_of_one(
     assert "occlusion.hand_head.6.weight" in weights.tensors
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_loss_of_one(training_values: MakeValues, tmp_path: Path) -> None:
     stages = [{"name": "one", "epochs": 1.0, "learning_rate": 1e-4}]
     alone = training_values(stages=stages)
