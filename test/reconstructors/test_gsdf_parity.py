@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,30 +30,9 @@ MANO_TIPS = [745, 317, 444, 556, 673]
 
 
 @pytest.fixture(scope="module")
-def parity(reference_data: Path) -> Path:
-    folder = reference_data / "parity"
-    if not (folder / "gsdf.npz").exists():
-        pytest.skip(f"{folder} has no gsdf.npz")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def reference(parity: Path) -> dict[str, NDArray[Any]]:
     with np.load(parity / "gsdf.npz") as arrays:
         return dict(arrays)
-
-
-@pytest.fixture(scope="module")
-def weights(parity: Path) -> ModuleType:
-    """The module that fills state dicts from their entries' names."""
-    spec = importlib.util.spec_from_file_location(
-        "reference_weights", parity / "reference_weights.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

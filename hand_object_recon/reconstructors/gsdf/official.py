@@ -6,20 +6,22 @@ published one yet; who trained with their code can bring the weights along.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.networks.official_checkpoint import (
+    read_checkpoint,
+    renamed,
+    state_within,
+)
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork
 
 _WRAPPER: Final = "network"
-_PARALLEL: Final = "module."
 _TRUNK: Final = r"(pose\.)?trunk\."
 
 _RENAMED: Final = (
@@ -78,7 +80,7 @@ def load_official(checkpoint: Path, rest_m: Tensor, recon_scale: float) -> GSDFN
     InvalidValueError
         The file is missing, damaged, or not of this method.
     """
-    state = converted_state(_read(checkpoint))
+    state = converted_state(read_checkpoint(checkpoint))
     is_video = any(name.startswith("video.") for name in state)
     network = GSDFNetwork(rest_m, official_conventions(recon_scale), is_video=is_video)
     try:
@@ -97,28 +99,12 @@ def converted_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     InvalidValueError
         It holds a key that no gSDF checkpoint has.
     """
-    inner = checkpoint.get(_WRAPPER, checkpoint)
-    if not isinstance(inner, Mapping):
-        raise InvalidValueError(f"checkpoint's {_WRAPPER!r} is {type(inner).__name__}, no mapping")
-    return {_our_name(key.removeprefix(_PARALLEL)): value for key, value in inner.items()}
-
-
-def _read(checkpoint: Path) -> Mapping[str, Any]:
-    if not checkpoint.exists():
-        raise InvalidValueError(f"checkpoint {checkpoint} does not exist")
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise InvalidValueError(f"checkpoint {checkpoint} cannot be read: {error}") from None
-    if not isinstance(content, Mapping):
-        raise InvalidValueError(f"checkpoint {checkpoint} holds no weights")
-    return content
+    state = state_within(checkpoint, _WRAPPER)
+    return {_our_name(key): value for key, value in state.items()}
 
 
 def _our_name(key: str) -> str:
-    name = key
-    for pattern, replacement in _RENAMED:
-        name = re.sub(pattern, replacement, name)
+    name = renamed(key, _RENAMED)
     if not name.startswith(_OUR_PARTS):
         raise InvalidValueError(f"checkpoint key {key!r} is not one of gSDF's")
     return name

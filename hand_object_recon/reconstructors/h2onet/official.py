@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.networks.official_checkpoint import (
+    read_checkpoint,
+    renamed,
+    state_within,
+)
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.occlusion import OFFICIAL_JOINTS
 from hand_object_recon.reconstructors.h2onet.official_template import official_template
@@ -23,7 +27,6 @@ from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork
 
 _WIDTH: Final = 128
 _WRAPPER: Final = "state_dict"
-_PARALLEL: Final = "module."
 _LEFT_OUT: Final = re.compile(
     r"mano_layer\."
     r"|decoder3d\.occ_pred\.finger_cls_layer\."  # the last of finger_cls_layer_list again
@@ -94,7 +97,7 @@ def load_official(checkpoint: Path, repository: Path) -> HandNetwork:
     InvalidValueError
         A file is missing, damaged, or not of this method.
     """
-    state = converted_state(_read(checkpoint))
+    state = converted_state(read_checkpoint(checkpoint))
     template = official_template(repository)
     network: HandNetwork
     if any(name.startswith("finger_fusion.") for name in state):
@@ -117,35 +120,12 @@ def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
     InvalidValueError
         It holds a key that no H2ONet checkpoint has.
     """
-    inner = checkpoint.get(_WRAPPER, checkpoint)
-    if not isinstance(inner, Mapping):
-        raise InvalidValueError(f"checkpoint's {_WRAPPER!r} is {type(inner).__name__}, no mapping")
-    state: dict[str, Tensor] = {}
-    for key, value in inner.items():
-        bare = key.removeprefix(_PARALLEL)
-        if not _LEFT_OUT.match(bare):
-            state[_our_name(bare)] = value
-    return state
-
-
-def _read(checkpoint: Path) -> Mapping[str, object]:
-    if not checkpoint.exists():
-        raise InvalidValueError(
-            f"checkpoint {checkpoint} does not exist; the authors' README links to it"
-        )
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise InvalidValueError(f"checkpoint {checkpoint} cannot be read: {error}") from None
-    if not isinstance(content, Mapping):
-        raise InvalidValueError(f"checkpoint {checkpoint} holds no weights")
-    return content
+    state = state_within(checkpoint, _WRAPPER)
+    return {_our_name(key): value for key, value in state.items() if not _LEFT_OUT.match(key)}
 
 
 def _our_name(key: str) -> str:
-    name = key
-    for pattern, replacement in _RENAMED:
-        name = re.sub(pattern, replacement, name)
+    name = renamed(key, _RENAMED)
     name = re.sub(r"\.conv(\d)\.", lambda match: f".units.{int(match.group(1)) - 1}.", name)
     if not name.startswith(_OUR_PARTS):
         raise InvalidValueError(f"checkpoint key {key!r} is not one of H2ONet's")
