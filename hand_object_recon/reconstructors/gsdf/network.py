@@ -96,19 +96,6 @@ class PoseNetwork(nn.Module):
         return _in_camera(self.joints(features), views, self._half_depth_m)
 
 
-class PoseStage(nn.Module):
-    """The network of the first stage: the part of ``GSDFNetwork`` that finds joints."""
-
-    def __init__(self, width: int, conventions: Conventions) -> None:
-        super().__init__()
-        self.pose = PoseNetwork(width, conventions)
-
-    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
-        """As ``PoseNetwork.forward``."""
-        joints: Tensor = self.pose(images, cameras, wrists_m)
-        return joints
-
-
 class GSDFNetwork(nn.Module):
     """Signed distances from crops.
 
