@@ -105,8 +105,8 @@ def listen() -> Callable[..., Listener]:
     return start
 
 
-def wait_for(is_true: Callable[[], Any], timeout_s: float = 20.0) -> bool:
-    """Whether it becomes true within that time."""
+def wait_for(is_true: Callable[[], Any], timeout_s: float = 60.0) -> bool:
+    """Whether it becomes true within that time, which is ample for a program on a busy machine."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         if is_true():
