@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 VENV_NUMPY1 := .venv-numpy1
 PYTEST_ARGS ?= -q -n 2 --dist worksteal -m "not slow and not timing"
+# Two workers whose libraries take two threads each stand in each other's way: half the speed.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 TIMING_ARGS := -q -n 0 -m "timing and not slow" test/dds
 # What runs on a robot, whose ROS 2 may carry NumPy 1.26; offline rooms are tested with NumPy 2.
 ROBOT_TESTS := $(addprefix test/,core messages recordings held_objects interaction ros \
@@ -26,11 +28,11 @@ demo: compile
 # Tests compile what is missing when they first need it, and some have no time for that.
 test: $(VENV)/installed
 	@$(MAKE) --no-print-directory -j2 lint compile
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(ONE_THREAD) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 	@$(VENV)/bin/python -m pytest $(TIMING_ARGS)
 
 test-numpy1: $(VENV_NUMPY1)/installed
-	@$(VENV_NUMPY1)/bin/python -m pytest $(PYTEST_ARGS) $(ROBOT_TESTS)
+	@$(ONE_THREAD) $(VENV_NUMPY1)/bin/python -m pytest $(PYTEST_ARGS) $(ROBOT_TESTS)
 
 lint: $(VENV)/installed
 	@$(VENV)/bin/ruff check --quiet .

@@ -208,6 +208,7 @@ def test_what_a_crash_left_is_continued(
     np.testing.assert_allclose(video_times_s(out), np.arange(FRAMES) * 0.05, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_markers_of_before_the_cut_are_deleted(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
