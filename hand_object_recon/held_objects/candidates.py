@@ -15,7 +15,9 @@ from hand_object_recon.held_objects.scene_parts import SceneParts
 _LEAST_IN_GRASP_M2: Final = 3e-5
 _LEAST_CLEAR_M2: Final = 1.5e-4  # more than an empty hand's fit leaves unexplained
 _LEAST_CLEAR_OF_SKIN_M2: Final = 6e-4
+_LEAST_COLORED_M2: Final = 2e-4
 _SKIN_LIKENESS: Final = -1.5
+_OBJECT_LIKENESS: Final = 1.0
 _MOST_FASTENED: Final = 0.3  # of the border: a part of something larger
 
 
@@ -28,23 +30,34 @@ def held_part(
     """
     if parts.count == 0:
         return None
-    measures = parts.measures
-    in_grasp = parts.in_grasp_m2(hand)
-    clear = measures[:, PartColumn.CLEAR_AREA]
-    is_skin_colored = measures[:, PartColumn.LIKENESS] < _SKIN_LIKENESS
-    may_be = (
-        ~taken
-        & (in_grasp > _LEAST_IN_GRASP_M2)
-        & (in_grasp > parts.at_wrist_m2(hand))
-        & (measures[:, PartColumn.FASTENED] < _MOST_FASTENED)
-    )
-    may_be &= clear > np.where(is_skin_colored, _LEAST_CLEAR_OF_SKIN_M2, _LEAST_CLEAR_M2)
+    may_be = _may_be_held(parts, hand) & ~taken
     if not may_be.any():
         return None
-    part = int(np.argmax(np.where(may_be, clear, 0.0)))
+    clear, likeness = parts.measures[:, [PartColumn.CLEAR_AREA, PartColumn.LIKENESS]].T
+    part = int(np.argmax(np.where(may_be, clear, -1.0)))
     mask = parts.number == part
-    mask &= is_surely_off_skin(parts.labels, trust_color=not is_skin_colored[part])
+    mask &= is_surely_off_skin(parts.labels, trust_color=likeness[part] >= _SKIN_LIKENESS)
     return mask if _extent_m(parts, mask) <= max_size_m else None
+
+
+def _may_be_held(parts: SceneParts, hand: HandSurface) -> NDArray[np.bool_]:
+    """(P,) parts in a hand's grasp, loose, and more than a hand fitted somewhat off leaves over.
+
+    What is clear of the hand speaks for itself; close to it only another color than skin does,
+    as of something small in a fist.
+    """
+    in_grasp = parts.in_grasp_m2(hand)
+    clear, likeness, fastened = parts.measures[
+        :, [PartColumn.CLEAR_AREA, PartColumn.LIKENESS, PartColumn.FASTENED]
+    ].T
+    least_clear = np.where(likeness < _SKIN_LIKENESS, _LEAST_CLEAR_OF_SKIN_M2, _LEAST_CLEAR_M2)
+    is_colored_object = (likeness > _OBJECT_LIKENESS) & (in_grasp > _LEAST_COLORED_M2)
+    return np.asarray(
+        (in_grasp > _LEAST_IN_GRASP_M2)
+        & (in_grasp > parts.at_wrist_m2(hand))
+        & (fastened < _MOST_FASTENED)
+        & ((clear > least_clear) | is_colored_object)
+    )
 
 
 def _extent_m(parts: SceneParts, mask: NDArray[np.bool_]) -> float:

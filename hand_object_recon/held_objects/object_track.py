@@ -19,6 +19,7 @@ from hand_object_recon.held_objects.object_labels import LabelledObject
 from hand_object_recon.held_objects.object_shape import ObjectModel
 from hand_object_recon.held_objects.place_in_hand import PlaceInHand
 from hand_object_recon.held_objects.scene_parts import SceneParts
+from hand_object_recon.held_objects.seen_through import is_seen_through
 from hand_object_recon.held_objects.sighting import (
     Expectation,
     Sighting,
@@ -44,6 +45,7 @@ _IN_PASSING_NS: Final = 300_000_000
 _SEARCH_EVERY_NS: Final = 200_000_000
 _TURNED_WITHIN_NS: Final = 1_500_000_000
 _GIVEN_UP_NS: Final = 2_000_000_000
+_NOT_THERE_NS: Final = 300_000_000
 _ROOM_M: Final = 0.03
 
 
@@ -84,6 +86,7 @@ class ObjectTrack:
         self._trust = 1.0
         self._touched_ns = self.seen_ns
         self._searched_ns = self._known_ns = self.seen_ns
+        self._absent_since_ns: int | None = None
 
     @property
     def state(self) -> GraspState:
@@ -111,7 +114,8 @@ class ObjectTrack:
             return stamp_ns - self._touched_ns > _IN_PASSING_NS
         unseen_ns = stamp_ns - self.seen_ns
         if self.state is GraspState.HELD:
-            return unseen_ns > _GIVEN_UP_NS
+            absent_ns = 0 if self._absent_since_ns is None else stamp_ns - self._absent_since_ns
+            return unseen_ns > _GIVEN_UP_NS or absent_ns > _NOT_THERE_NS
         return unseen_ns > keep_s * _SECOND_NS
 
     def update(self, parts: SceneParts, taken: Mask, settings: HeldObjectSettings) -> Mask:
@@ -132,6 +136,7 @@ class ObjectTrack:
             self._trust *= _TRUST_LEFT
         else:
             self._accept(sighting, stamp_ns, may_grow=self.touched_by <= grips.keys())
+        self._absent_since_ns = self._absence(parts) if sighting is None else None
         moment = self._moment(stamp_ns, sighting, grips)
         self._watch.update(moment)
         self._place.update(self.held_by, grips, self.pose, is_measured=sighting is not None)
@@ -217,6 +222,15 @@ class ObjectTrack:
             self._place.forget()
         if recognised is not None or self._recogniser.has_given_up:
             self._recogniser = None
+
+    def _absence(self, parts: SceneParts) -> int | None:
+        """Since when the scene shows that a lost object did not go on with the hand."""
+        shape, crop = self._model.shape, parts.labels.crop
+        if shape is None:
+            return None
+        if not is_seen_through(crop, shape.vertices_m[shape.vertex_seen], self.pose):
+            return None
+        return crop.stamp_ns if self._absent_since_ns is None else self._absent_since_ns
 
     def _moment(self, stamp_ns: int, sighting: Sighting | None, grips: dict[int, Pose]) -> Moment:
         return Moment(

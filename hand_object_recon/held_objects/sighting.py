@@ -31,6 +31,8 @@ Mask = NDArray[np.bool_]
 Pose = NDArray[np.float64]
 
 _LEAST_INLIERS: Final = 0.7
+_CLEAR_INLIERS: Final = 0.9
+_LEAST_CLEAR_POINTS: Final = 20
 _CLEAR_SHARE: Final = 0.95
 _BETTER_BY: Final = 1.03
 _LARGEST_RESIDUAL_M: Final = 0.003
@@ -173,8 +175,9 @@ def _is_in_box(parts: SceneParts, grid: DistanceGrid, pose: Pose) -> Mask:
 def _is_trustworthy(found: Registration) -> bool:
     """Whether a registration holds, also where much of what is seen is new."""
     known = found.observations * found.known_share
+    is_clear = found.inlier_share >= _CLEAR_INLIERS
     return (
-        known >= LEAST_POINTS
+        known >= (_LEAST_CLEAR_POINTS if is_clear else LEAST_POINTS)
         and found.inlier_share >= _LEAST_INLIERS
         and found.residual_m <= _LARGEST_RESIDUAL_M
     )

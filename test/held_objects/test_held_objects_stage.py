@@ -147,6 +147,18 @@ def test_a_thing_taken_up_again_is_the_same(film_cues: Callable[..., Film]) -> N
     assert {one.track_id for objects in found for one in objects} == {0}
 
 
+def test_a_thing_that_fell_out_of_sight_is_not_held_for_half_a_second_more(
+    film_cues: Callable[..., Film],
+) -> None:
+    none, up, fall = np.zeros(3), np.array([0.0, -0.06, 0.0]), np.array([1.0, 0.0, 0.0])
+    lift = [(share * up, none, none) for share in np.linspace(0, 1, 15)]
+    hold, fallen = [(up, none, none)] * 10, [(up + fall, none, -fall)] * 15
+    found = watched(film_cues([(none, none, none)] * 8 + lift + hold + fallen))
+
+    assert states(found)[-16] is GraspState.HELD
+    assert not found[-1]
+
+
 def test_a_thing_put_down_is_forgotten_after_the_time_that_was_set(lifted: Film) -> None:
     stage = HeldObjects(HeldObjectSettings(keep_s=0.5), TOPOLOGIES)
     for moment in lifted:
