@@ -1,13 +1,14 @@
 """One-Euro smoothing of hands over time.
 
 Casiez et al., "1 Euro Filter", CHI 2012: a low-pass filter whose cut-off rises with speed, so
-that a still hand does not tremble and a fast one does not lag.
+that a still hand does not tremble and a fast one does not lag. Ours smooths towards where the
+hand's motion leads instead of where it was, which takes most of the lag that is left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,23 @@ from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to
 
 FloatArray = NDArray[np.floating[Any]]
 
+_VELOCITY_CUTOFF_HZ: Final = 4.0
+
 
 @dataclass(frozen=True, eq=False)
 class _Filtered:
-    """The last smoothed hand, its stamp, and (3,) smoothed speed in m/s along each axis."""
+    """The last smoothed hand and its stamp.
+
+    speed_m_s
+        (3,) smoothed root-mean-square speed of the joints along each axis.
+    velocity_m_s
+        (3,) smoothed velocity of the hand as a whole.
+    """
 
     hand: HandEstimate
     stamp_ns: int
     speed_m_s: FloatArray
+    velocity_m_s: FloatArray
 
 
 class Smoother:
@@ -45,12 +55,14 @@ class Smoother:
             return hand
         last = self._last.get(hand.track_id)
         if last is None or is_new or not self._continues(last, hand, stamp_ns):
-            self._last[hand.track_id] = _Filtered(hand, stamp_ns, np.zeros(3))
+            self._last[hand.track_id] = _Filtered(hand, stamp_ns, np.zeros(3), np.zeros(3))
             return hand
         step_s = (stamp_ns - last.stamp_ns) * 1e-9
         speed = self._speed(last, hand, step_s)
-        smoothed = _blended(last.hand, hand, _share(self._cutoffs_hz(speed), step_s))
-        self._last[hand.track_id] = _Filtered(smoothed, stamp_ns, speed)
+        led = _shifted(last.hand, step_s * last.velocity_m_s)
+        smoothed = _blended(led, hand, _share(self._cutoffs_hz(speed), step_s))
+        velocity = _velocity(last, smoothed, step_s)
+        self._last[hand.track_id] = _Filtered(smoothed, stamp_ns, speed, velocity)
         return smoothed
 
     def change_settings(self, settings: SmootherSettings) -> None:
@@ -82,6 +94,25 @@ class Smoother:
         still = np.array([settings.lateral_min_cutoff_hz] * 2 + [settings.depth_min_cutoff_hz])
         rise = np.array([settings.lateral_beta_hz_per_m_s] * 2 + [settings.depth_beta_hz_per_m_s])
         return np.asarray(still + rise * speed_m_s)
+
+
+def _velocity(last: _Filtered, hand: HandEstimate, step_s: float) -> FloatArray:
+    moved = (hand.joints_m - last.hand.joints_m).mean(axis=0) / step_s
+    share = _share(np.full(3, _VELOCITY_CUTOFF_HZ), step_s)
+    return np.asarray(last.velocity_m_s + share * (moved - last.velocity_m_s))
+
+
+def _shifted(hand: HandEstimate, way_m: FloatArray) -> HandEstimate:
+    """The hand a way (3,) farther."""
+    wrist_pose = hand.wrist_pose.copy()
+    wrist_pose[:3, 3] += way_m
+    way = np.float32(way_m)
+    return replace(
+        hand,
+        joints_m=hand.joints_m + way,
+        vertices_m=hand.vertices_m + way,
+        wrist_pose=wrist_pose,
+    )
 
 
 def _share(cutoff_hz: FloatArray, step_s: float) -> FloatArray:

@@ -38,7 +38,8 @@ def smoothed_path(
 class ScalarOneEuro:
     """Algorithm 1 of Casiez et al. (2012) for several signals that share one cut-off.
 
-    The speed is the root mean square of the signals' speeds, filtered.
+    The speed is the root mean square of the signals' speeds, filtered. The old value is led on
+    by the signals' mean velocity, filtered at 4 Hz.
     """
 
     def __init__(self, min_cutoff_hz: float, beta: float, derivative_cutoff_hz: float) -> None:
@@ -47,6 +48,7 @@ class ScalarOneEuro:
         self.derivative_cutoff_hz = derivative_cutoff_hz
         self.value: list[float] | None = None
         self.speed = 0.0
+        self.velocity = 0.0
 
     @staticmethod
     def alpha(rate_hz: float, cutoff_hz: float) -> float:
@@ -63,14 +65,19 @@ class ScalarOneEuro:
         weight = self.alpha(rate_hz, self.derivative_cutoff_hz)
         self.speed = weight * speed + (1.0 - weight) * self.speed
         weight = self.alpha(rate_hz, self.min_cutoff_hz + self.beta * self.speed)
-        self.value = [
-            weight * new + (1.0 - weight) * old
+        way = self.velocity / rate_hz
+        result = [
+            weight * new + (1.0 - weight) * (old + way)
             for new, old in zip(signals, self.value, strict=True)
         ]
-        return self.value
+        velocity = (sum(result) - sum(self.value)) / len(result) * rate_hz
+        weight = self.alpha(rate_hz, 4.0)
+        self.velocity = weight * velocity + (1.0 - weight) * self.velocity
+        self.value = result
+        return result
 
 
-def test_every_axis_is_a_one_euro_filter_of_its_own(make_hand: MakeHand) -> None:
+def test_every_axis_is_a_led_one_euro_filter_of_its_own(make_hand: MakeHand) -> None:
     random = np.random.default_rng(1)
     settings = SmootherSettings(
         lateral_min_cutoff_hz=1.5,
@@ -107,42 +114,40 @@ def test_a_hand_that_does_not_change_is_left_as_it_is(make_hand: MakeHand) -> No
         np.testing.assert_allclose(smoothed.pose_rad, hand.pose_rad, atol=1e-5)
 
 
-def test_half_a_millimetre_of_noise_on_a_still_hand_loses_most_of_its_variance(
+def test_half_a_millimetre_of_noise_on_a_still_hand_loses_half_of_its_variance(
     make_hand: MakeHand,
 ) -> None:
     # rgbd_fit trembles by about 0.4 mm on rendered hands.
     noise = np.random.default_rng(2).normal(0.0, 0.0005, (600, 3))
     path = smoothed_path(make_hand(), noise)
     ratio = path[30:].var(axis=0) / noise[30:].var(axis=0)
-    assert (ratio[:2] < 0.45).all()
-    assert ratio[2] < 0.35
-    assert ratio[2] < 0.9 * ratio[:2].min(), "the depth axis is not the calmer one"
+    assert (ratio[:2] < 0.5).all()
+    assert ratio[2] < 0.45
+    assert ratio[2] < ratio[:2].min(), "the depth axis is not the calmer one"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_hand_at_half_a_metre_a_second_lags_less_than_two_millimetres(
+def test_a_hand_at_half_a_metre_a_second_does_not_lag_once_its_speed_is_known(
     make_hand: MakeHand, axis: int
 ) -> None:
     offsets = np.zeros((45, 3))
     offsets[:, axis] = 0.5 * np.arange(45) * STEP_MS * 1e-3
     lag_m = (offsets - smoothed_path(make_hand(), offsets))[:, axis]
-    assert (lag_m > -1e-6).all(), "the smoothed hand overtook the hand"
-    assert lag_m[15:].max() < 0.002
-    assert lag_m.max() < 0.005
+    assert np.abs(lag_m[15:]).max() < 0.0001
+    assert np.abs(lag_m).max() < 0.005
 
 
-def test_a_step_is_caught_up_with_and_not_overshot(make_hand: MakeHand) -> None:
+def test_a_step_is_caught_up_with_and_hardly_overshot(make_hand: MakeHand) -> None:
     offsets = np.zeros((40, 3))
     offsets[10:] = 0.05
     path = smoothed_path(make_hand(), offsets)
-    assert (path < 0.05 + 1e-6).all()
-    assert (np.diff(path, axis=0) > -1e-6).all()
+    assert path.max() < 0.053
     assert (path[14] > 0.045).all()
     np.testing.assert_allclose(path[-1], 0.05, atol=1e-4)
 
 
 def test_the_depth_axis_has_a_cutoff_of_its_own(make_hand: MakeHand) -> None:
-    offsets = np.repeat([[0.0], [0.01]], [1, 5], axis=0) * np.ones(3)
+    offsets = np.array([[0.0], [0.01]]) * np.ones(3)
     plain = dict.fromkeys(("lateral_beta_hz_per_m_s", "depth_beta_hz_per_m_s"), 0.0)
     path = smoothed_path(
         make_hand(),
@@ -151,8 +156,7 @@ def test_the_depth_axis_has_a_cutoff_of_its_own(make_hand: MakeHand) -> None:
     )
     for axis, cutoff_hz in enumerate((20.0, 20.0, 0.5)):
         ratio = 2 * np.pi * cutoff_hz / 30.0
-        expected = 0.01 * (1.0 - (1.0 / (1.0 + ratio)) ** np.arange(6))
-        np.testing.assert_allclose(path[:, axis], expected, atol=2e-6)
+        assert path[1, axis] == pytest.approx(0.01 * ratio / (1.0 + ratio), abs=2e-6)
 
 
 def test_motion_along_one_axis_does_not_loosen_the_filter_of_another(make_hand: MakeHand) -> None:

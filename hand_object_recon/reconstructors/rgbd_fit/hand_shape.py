@@ -22,8 +22,8 @@ from hand_object_recon.reconstructors.rgbd_fit.fitter import (
 
 FloatArray = NDArray[np.floating[Any]]
 
-_PRIOR_INFORMATION: Final = 5.0
-_FRAME_SHARE: Final = 0.03  # errors of neighbouring frames are alike, so a frame counts less
+_PRIOR_INFORMATION: Final = 1.0
+_FRAME_SHARE: Final = 0.2  # errors of neighbouring frames are alike, so a frame counts less
 _KEPT_SHARE: Final = 0.3  # of what was learned, for a hand that may be another person's
 _STRAIGHT: Final = 0.9  # knuckle to tip, over the way along the bones
 _STRAIGHT_FINGERS: Final = 3
