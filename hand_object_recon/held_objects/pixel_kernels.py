@@ -67,7 +67,7 @@ def classify(
     gaps_m: NDArray[np.float32],
     object_likeness: NDArray[np.float32],
     planes: NDArray[np.float64],
-    plane_reach_m: NDArray[np.float64],
+    plane_reach_m: float,
     centers_m: NDArray[np.float64],
     wrists: NDArray[np.float64],
     reach_m: float,
@@ -75,8 +75,8 @@ def classify(
     """``PixelKind`` (h, w) of each pixel; all that lies beyond a wrist is an arm.
 
     object_likeness (h, w): above 0 where color speaks for an object, below for skin.
-    planes (P, 4): unit normal towards the camera and offset of backgrounds; plane_reach_m (P,):
-    what is less high above one is of it. Farther than ``reach_m`` from all centers_m (C, 3) is
+    planes (P, 4): unit normal towards the camera and offset of backgrounds; what is less high
+    above one than ``plane_reach_m`` is of it. Farther than ``reach_m`` from all centers_m (C, 3) is
     background, too. wrists (H, 6): wrist and unit direction of the forearm.
     """
     height, width = depth_m.shape
@@ -110,11 +110,11 @@ def is_skin(gap_m: float, object_likeness: float) -> bool:
 
 @compiled
 def is_near_plane(
-    planes: NDArray[np.float64], reach_m: NDArray[np.float64], x: float, y: float, z: float
+    planes: NDArray[np.float64], reach_m: float, x: float, y: float, z: float
 ) -> bool:
     for n in range(len(planes)):
         height = planes[n, 0] * x + planes[n, 1] * y + planes[n, 2] * z + planes[n, 3]
-        if height < reach_m[n]:
+        if height < reach_m:
             return True
     return False
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import BoundingBox
-from hand_object_recon.held_objects.background_planes import BackgroundPlanes
+from hand_object_recon.geometry.background_planes import BackgroundPlanes
 from hand_object_recon.held_objects.hand_surface import HandSurface
 from hand_object_recon.held_objects.pixel_kinds import PixelKind
 from hand_object_recon.held_objects.scene_crop import SceneCrop

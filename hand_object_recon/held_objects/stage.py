@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import HeldObjectSettings
-from hand_object_recon.core.hands import HandEstimate, HandTopology
+from hand_object_recon.core.hands import BoundingBox, HandEstimate, HandTopology
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
-from hand_object_recon.held_objects.background_planes import BackgroundPlanes
+from hand_object_recon.geometry.background_planes import BackgroundPlanes, arm_box
+from hand_object_recon.geometry.projection import project
 from hand_object_recon.held_objects.candidates import held_part
 from hand_object_recon.held_objects.color_memory import ColorMemory, evidence
 from hand_object_recon.held_objects.hand_surface import HandSurface
@@ -110,7 +111,7 @@ class HeldObjects:
 
     def _scene(self, frame: RgbdFrame, hands: Sequence[HandEstimate]) -> SceneLabels | None:
         surfaces = [HandSurface(hand, self._faces[hand.topology]) for hand in hands]
-        self._background.update(frame, hands)
+        self._background.update(frame, _arms(frame, hands))
         wanted = [Surroundings(hand.center_m, self._reach_m) for hand in surfaces]
         wanted += [Surroundings(track.center_m, track.radius_m) for track in self._tracks]
         crop = scene_crop(frame, wanted)
@@ -173,6 +174,11 @@ class HeldObjects:
     def _forget_old(self, stamp_ns: int) -> None:
         keep_s = self._settings.keep_s
         self._tracks = [one for one in self._tracks if not one.is_over(stamp_ns, keep_s)]
+
+
+def _arms(frame: RgbdFrame, hands: Sequence[HandEstimate]) -> list[BoundingBox]:
+    pixels = [project(hand.joints_m, frame.camera) for hand in hands]
+    return [arm_box(one) for one in pixels if np.isfinite(one).all()]
 
 
 def _known_models(settings: HeldObjectSettings) -> tuple[KnownModel, ...]:

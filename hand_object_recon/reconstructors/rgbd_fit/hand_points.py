@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import BoundingBox
 from hand_object_recon.core.keypoints import KNUCKLES, MIDDLE_MCP, WRIST
+from hand_object_recon.geometry.background_planes import BackgroundPlanes
 from hand_object_recon.reconstructors.rgbd_fit.crop_kernels import (
     draw_depth,
     label_components,
@@ -74,12 +75,15 @@ def hand_points(
     max_points: int,
     occluders: Sequence[SurfaceInView] = (),
     expected: SurfaceInView | None = None,
+    background: BackgroundPlanes | None = None,
 ) -> HandPoints | None:
     """Cut one hand out of the depth image; None where nothing was measured on it.
 
     occluders
         Surfaces that are not the hand's: readings on them are taken from it, unless they are
         nearer to where the hand is expected.
+    background
+        Large planes that are not the hand's either, such as the table it lies on.
     """
     rows, columns = box.grown(_BOX_MARGIN).pixel_slices(*frame.depth_m.shape)
     depth = np.array(frame.depth_m[rows, columns])
@@ -91,7 +95,11 @@ def hand_points(
     step = max(1, round(max(depth.shape) / _CELLS_ACROSS))
     cells = np.array([columns.start, rows.start, step])
     camera = camera_array(frame.camera)
-    label = _hand_component(depth, middle, keypoints_px, cells)
+    near = near_cells(depth, step, middle, _HAND_REACH_M)
+    if background is not None:
+        planes, reach_m = background.planes, background.reach_m(middle)
+        near[_on_planes(planes, reach_m, depth[::step, ::step], camera, cells)] = 0
+    label = _hand_component(near, keypoints_px, cells)
     if occluders:
         _take_out(occluders, expected, depth, camera, cells, label)
     oriented = oriented_points(
@@ -132,14 +140,30 @@ def _depth_of_hand(depth_m: FloatArray, keypoints_px: FloatArray) -> float | Non
     return None
 
 
-def _hand_component(
+def _on_planes(
+    planes: NDArray[np.float64],
+    reach_m: float,
     depth: NDArray[np.float32],
-    middle_m: float,
-    keypoints_px: FloatArray,
+    camera: NDArray[np.float64],
     cells: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """(h, w) cells whose reading (h, w) is within ``reach_m`` of one of planes (P, 4)."""
+    fx, fy, cx, cy = camera
+    column, row, step = cells
+    x = (column + step * np.arange(depth.shape[1]) - cx) / fx
+    y = (row + step * np.arange(depth.shape[0])[:, None] - cy) / fy
+    on_plane = np.zeros(depth.shape, dtype=np.bool_)
+    for normal_x, normal_y, normal_z, offset in planes:
+        along_ray = np.asarray(normal_x * x + normal_y * y + normal_z, np.float32)
+        on_plane |= np.abs(depth * along_ray + np.float32(offset)) < reach_m
+    return on_plane
+
+
+def _hand_component(
+    near: NDArray[np.uint8], keypoints_px: FloatArray, cells: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """The connected cells at about the hand's depth that hold a keypoint, small holes closed."""
-    near = near_cells(depth, int(cells[2]), middle_m, _HAND_REACH_M)
+    """The connected ones of the cells (h, w) that may show a hand that hold a keypoint, small
+    holes closed."""
     closed = cv2.morphologyEx(near, cv2.MORPH_CLOSE, _CROSS)
     count, components = cv2.connectedComponents(closed, connectivity=4)
     label = np.empty(near.shape, np.uint8)

@@ -23,6 +23,7 @@ from hand_object_recon.core.hands import (
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.geometry.background_planes import BackgroundPlanes, arm_box
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.pose_differential import HandState
@@ -94,11 +95,13 @@ class RgbdFitReconstructor(Reconstructor):
         self._memory: dict[int, TrackMemory] = {}
         self._shapes = PersonShapes()
         self._objects: tuple[ObjectEstimate, ...] = ()
+        self._background = BackgroundPlanes()
 
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
         self._shapes.enter(
             {hand.track_id: hand.side for hand in hands}, self.config.rgbd_fit.shape_frames
         )
+        self._background.update(frame, [_arm(hand.detection) for hand in hands])
         objects = object_surfaces(self._objects, self._memory, frame.stamp_ns)
         estimates = []
         for hand in hands:
@@ -137,6 +140,7 @@ class RgbdFitReconstructor(Reconstructor):
         self._memory.clear()
         self._shapes = PersonShapes()
         self._objects = ()
+        self._background.reset()
 
     def _reconstruct_one(
         self, frame: RgbdFrame, hand: TrackedHand, occluders: Sequence[SurfaceInView]
@@ -170,10 +174,13 @@ class RgbdFitReconstructor(Reconstructor):
         self, frame: RgbdFrame, hand: TrackedHand, occluders: Sequence[SurfaceInView]
     ) -> FitResult | None:
         """Fit a hand nothing is known of yet, from its keypoints lifted with depth."""
-        fitter, shape = self._fitters[hand.side], self._shapes.of(hand.track_id)
         observation = self._observed(frame, hand.detection.keypoints_px, hand, occluders, None)
-        if observation is None:
-            return None
+        return None if observation is None else self._afresh(frame, hand, observation)
+
+    def _afresh(
+        self, frame: RgbdFrame, hand: TrackedHand, observation: HandObservation
+    ) -> FitResult | None:
+        fitter, shape = self._fitters[hand.side], self._shapes.of(hand.track_id)
         rest = HandState(np.eye(3), np.zeros(3), fitter.mean_angles_rad, shape.mean)
         starts = [
             reach_keypoints(fitter, targets, rest, _FIRST_REACH_STEPS)
@@ -205,8 +212,14 @@ class RgbdFitReconstructor(Reconstructor):
             starts.append(reach_keypoints(fitter, targets, expected, reach_steps))
         motion = motion_belief(expected) if memory.was_detected else None
         start = _best_start(fitter, starts, observation, _TRIAL_STEPS, motion)
+        if start is None:
+            return None
         steps = self.config.rgbd_fit.iterations
-        return None if start is None else self._learned(hand, start, observation, steps, motion)
+        result = self._learned(hand, start, observation, steps, motion)
+        if _agrees(result):
+            return result
+        afresh = self._afresh(frame, hand, observation)
+        return afresh if afresh is not None and afresh.cost < result.cost else result
 
     def _held(
         self,
@@ -247,7 +260,8 @@ class RgbdFitReconstructor(Reconstructor):
         shape, result = self._shapes.of(hand.track_id).fit(
             self._fitters[hand.side], start, observation, steps, motion
         )
-        self._shapes.learn(hand.track_id, shape)
+        if _agrees(result):
+            self._shapes.learn(hand.track_id, shape)
         return result
 
     def _observed(
@@ -263,7 +277,9 @@ class RgbdFitReconstructor(Reconstructor):
             return None
         most_points = self.config.rgbd_fit.max_depth_points
         box = hand.detection.box
-        points = hand_points(frame, keypoints_px, box, most_points, occluders, expected)
+        points = hand_points(
+            frame, keypoints_px, box, most_points, occluders, expected, self._background
+        )
         return None if points is None else HandObservation(keypoints_px, frame.camera, points)
 
     def _other_hands(
@@ -280,6 +296,11 @@ class RgbdFitReconstructor(Reconstructor):
                 expected = memory.leads_to(frame.stamp_ns)
                 surfaces.append(moved_surface(memory.surface, memory.state, expected))
         return surfaces
+
+
+def _arm(detection: HandDetection) -> BoundingBox:
+    keypoints = detection.keypoints_px
+    return detection.box if keypoints is None else arm_box(keypoints)
 
 
 def _drawn(surface: SurfaceInView, camera: CameraIntrinsics, stamp_ns: int) -> RgbdFrame:
@@ -303,8 +324,13 @@ def _best_start(
 
 
 def _is_explained(result: FitResult) -> bool:
+    return result.explained > _LEAST_EXPLAINED and _agrees(result)
+
+
+def _agrees(result: FitResult) -> bool:
+    """Whether the depth that could contradict a fit hardly does."""
     seen = result.explained + result.contradicted
-    return result.explained > max(_LEAST_EXPLAINED, _LEAST_AGREEMENT * seen)
+    return result.explained > _LEAST_AGREEMENT * seen
 
 
 def _is_near(found: HandState, *expected: HandState) -> bool:

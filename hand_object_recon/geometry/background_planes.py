@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.hands import HandEstimate
-from hand_object_recon.geometry.projection import project
+from hand_object_recon.core.hands import BoundingBox
+from hand_object_recon.core.keypoints import MIDDLE_MCP, WRIST
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -24,6 +24,7 @@ _LEAST_EXTENT_M: Final = 0.35
 _NOISE: Final = 0.006  # of the depth squared, what sensors of the shops scatter by
 _FARTHEST_M: Final = 3.0
 _ABOVE_M: Final = 0.005
+_FOREARM_PALMS: Final = 3.0  # wrist to elbow, in lengths from wrist to middle knuckle
 
 
 class BackgroundPlanes:
@@ -36,17 +37,17 @@ class BackgroundPlanes:
         self.planes: NDArray[np.float64] = np.zeros((0, 4))
         self._found_ns: int | None = None
 
-    def update(self, frame: RgbdFrame, hands: Sequence[HandEstimate]) -> None:
-        """Look for planes if it is time to; the hands themselves are left out."""
+    def update(self, frame: RgbdFrame, arms: Sequence[BoundingBox]) -> None:
+        """Look for planes if it is time to; the boxes of arms are left out (``arm_box``)."""
         if self._found_ns is not None and 0 <= frame.stamp_ns - self._found_ns < _EVERY_NS:
             return
         self._found_ns = frame.stamp_ns
-        points = _points_without(frame, hands)
+        points = _points_without(frame, arms)
         self.planes = _large_planes(points)
 
-    def reach_m(self, depth_m: float) -> NDArray[np.float64]:
-        """(P,) height above each plane up to which noise at a depth may lift its points."""
-        return np.full(len(self.planes), _ABOVE_M + _NOISE * depth_m * depth_m)
+    def reach_m(self, depth_m: float) -> float:
+        """Height above a plane up to which noise at a depth may lift its points."""
+        return _ABOVE_M + _NOISE * depth_m * depth_m
 
     def reset(self) -> None:
         """Forget them, as before another camera."""
@@ -54,16 +55,20 @@ class BackgroundPlanes:
         self._found_ns = None
 
 
-def _points_without(frame: RgbdFrame, hands: Sequence[HandEstimate]) -> NDArray[np.float64]:
-    """(N, 3) of every eighth pixel, without boxes about the hands."""
+def arm_box(keypoints_px: FloatArray) -> BoundingBox:
+    """About a hand's (21, 2) keypoints and its forearm, which is straight enough for a plane."""
+    wrist, knuckle = keypoints_px[WRIST], keypoints_px[MIDDLE_MCP]
+    elbow = wrist + _FOREARM_PALMS * (wrist - knuckle)
+    return BoundingBox.around(np.vstack([keypoints_px, elbow]))
+
+
+def _points_without(frame: RgbdFrame, arms: Sequence[BoundingBox]) -> NDArray[np.float64]:
+    """(N, 3) of every eighth pixel, without boxes about the arms."""
     depth = frame.depth_m[::_STEP_PX, ::_STEP_PX].astype(np.float64)
     usable = depth < _FARTHEST_M
-    for hand in hands:
-        pixels = project(hand.joints_m, frame.camera) / _STEP_PX
-        if np.isfinite(pixels).all():
-            left, top = np.floor(pixels.min(axis=0)).astype(int) - 1
-            right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 2
-            usable[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = False
+    for box in arms:
+        covered = box.pixel_slices(*frame.depth_m.shape)
+        usable[_thinned(covered[0]), _thinned(covered[1])] = False
     rows, columns = np.nonzero(usable)
     z = depth[rows, columns]
     camera = frame.camera
@@ -72,8 +77,13 @@ def _points_without(frame: RgbdFrame, hands: Sequence[HandEstimate]) -> NDArray[
     return np.stack([x, y, z], axis=1)
 
 
+def _thinned(pixels: slice) -> slice:
+    """The steps about a range of pixels, and one more on each side."""
+    return slice(max(pixels.start // _STEP_PX - 1, 0), pixels.stop // _STEP_PX + 2)
+
+
 def _large_planes(points_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    from hand_object_recon.held_objects.plane_kernels import best_plane
+    from hand_object_recon.geometry.plane_kernels import best_plane
 
     random = np.random.default_rng(0)
     left = np.ones(len(points_m), dtype=np.bool_)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.held_objects.background_planes import BackgroundPlanes
+from hand_object_recon.core.keypoints import MIDDLE_MCP, WRIST
+from hand_object_recon.geometry.background_planes import BackgroundPlanes, arm_box
 
 Array = NDArray[Any]
 
@@ -62,3 +63,17 @@ def test_after_a_reset_there_is_none() -> None:
     found.reset()
 
     assert len(found.planes) == 0
+
+
+def test_a_forearm_is_no_background_where_the_hand_is_known() -> None:
+    depth = np.full((480, 640), 1.5)
+    depth[180:300, 180:560] = 0.6  # 38 cm of arm and hand
+    keypoints_px = np.random.default_rng(1).uniform((450.0, 190.0), (555.0, 290.0), (21, 2))
+    keypoints_px[WRIST], keypoints_px[MIDDLE_MCP] = (440.0, 240.0), (520.0, 240.0)
+
+    unaware, aware = BackgroundPlanes(), BackgroundPlanes()
+    unaware.update(frame_of(depth), [])
+    aware.update(frame_of(depth), [arm_box(keypoints_px)])
+
+    np.testing.assert_allclose(np.sort(unaware.planes[:, 3]), [0.6, 1.5], atol=0.02)
+    np.testing.assert_allclose(aware.planes[:, 3], [1.5], atol=0.02)
