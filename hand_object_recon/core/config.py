@@ -166,7 +166,7 @@ class TrackerSettings(Section):
         le=100,
     )
     side_votes: int = setting(
-        7, "Recent frames that vote on whether a track is a left or a right hand.", ge=1, le=101
+        300, "Recent frames that vote on whether a track is a left or a right hand.", ge=1, le=1000
     )
 
 
