@@ -111,7 +111,8 @@ def surface_pulls(
     vertices, normals = posed.vertices_m, posed.normals
     points, point_normals = seen.points_m, seen.point_normals
     share = settings.independent_points / max(len(points), 1)
-    distance_m = float(np.mean(posed.landmarks_m[:, 2]))
+    # of the points, not of the hand: else a hand far behind them costs less than one among them
+    distance_m = float(np.mean(points[:, 2])) if len(points) else 0.0
     sigma_m = math.hypot(settings.surface_sigma_m, settings.noise_m * distance_m**2)
     ceiling = (settings.surface_robust_m / sigma_m) ** 2
     nearest = np.empty(len(points), dtype=np.int64)
