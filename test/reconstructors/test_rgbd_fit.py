@@ -29,8 +29,9 @@ from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.geometry.background_planes import BackgroundPlanes
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.hand_model.pose_differential import AttachedPoints
+from hand_object_recon.hand_model.pose_differential import AttachedPoints, HandState
 from hand_object_recon.reconstructors.rgbd_fit.crop_kernels import draw_depth
+from hand_object_recon.reconstructors.rgbd_fit.fitter import HandFitter, HandObservation
 from hand_object_recon.reconstructors.rgbd_fit.hand_points import hand_points
 from hand_object_recon.reconstructors.rgbd_fit.landmarks import MEDIAPIPE
 from hand_object_recon.reconstructors.rgbd_fit.reconstructor import RgbdFitReconstructor
@@ -235,6 +236,30 @@ def with_table(one: Shot) -> Shot:
     camera_height_m = float(heights_over_table_m(one, np.zeros(3)))
     table_m = np.where(falling < 0.0, -camera_height_m / falling, np.inf)
     return with_depth(one, np.fmin(one.frame.depth_m, table_m).astype(np.float32))
+
+
+def test_a_hand_far_behind_the_points_costs_more_than_one_just_beside_them(
+    reconstructor: RgbdFitReconstructor,
+) -> None:
+    one = shots()[0]
+    hand = reconstruct(reconstructor, one)
+    assert one.detection.keypoints_px is not None
+    points = hand_points(one.frame, one.detection.keypoints_px, one.detection.box, 600)
+    fitter = HandFitter(load_hand_model("open_hand", HandSide.RIGHT), MEDIAPIPE)
+    seen = HandObservation(None, one.frame.camera, points)
+    state = HandState(
+        hand.wrist_pose[:3, :3],
+        hand.wrist_pose[:3, 3].copy(),
+        fitter.mean_angles_rad,
+        np.asarray(hand.shape, np.float64),
+    )
+    found = fitter.fit(state, seen, 60).state
+
+    def cost(times_as_far: float) -> float:
+        moved = replace(found, wrist_m=times_as_far * found.wrist_m)
+        return fitter.fit(moved, seen, 0).cost
+
+    assert cost(1.0) < cost(1.02) < cost(4.0)
 
 
 def test_wrong_landmarks_of_one_finger_do_not_carry_the_others_away(
