@@ -45,7 +45,7 @@ EXTRAS = {
     "synthesis": ["embreex>=4", "libigl>=2.6", "manifold3d>=3", "trimesh>=4", "webdataset>=1"],
     "open3d": ["open3d>=0.18"],
     "openvino": ["openvino>=2025.2"],
-    "training": ["lightning-fabric>=2.5", "tensorboard>=2.16"],
+    "training": ["libigl>=2.6", "lightning-fabric>=2.5", "tensorboard>=2.16"],
     "viewer": ["rerun-sdk>=0.26"],
     "dds": ["cyclonedds>=11; python_version < '3.14' and platform_machine != 'aarch64'"],
     "test": [

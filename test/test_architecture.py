@@ -56,7 +56,7 @@ ONLY_IN: dict[str, set[str]] = {
     "embreex": {"synthesis"},
     "smplx": {"evaluation"},
     "rerun": {"visualization"},
-    "igl": {"evaluation", "synthesis"},
+    "igl": {"evaluation", "synthesis", "reconstructors"},
     "manifold3d": {"evaluation", "synthesis"},
     "lightning_fabric": {"training"},
     "safetensors": {"networks"},

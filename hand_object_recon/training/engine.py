@@ -271,6 +271,8 @@ class Training:
             batch_sampler=order,
             num_workers=config.loader_workers,
             worker_init_fn=_be_one_thread,
+            # of its own: one draw more after a resume would shift those of dropout
+            generator=torch.Generator(),
         )
         return loader
 

@@ -96,6 +96,20 @@ class PoseNetwork(nn.Module):
         return _in_camera(self.joints(features), views, self._half_depth_m)
 
 
+class PoseStage(nn.Module):
+    """What is trained first: the hand's joints, named as they are in ``GSDFNetwork``."""
+
+    def __init__(self, width: int, conventions: Conventions) -> None:
+        super().__init__()
+        self.pose = PoseNetwork(width, conventions)
+
+    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
+        """(B * F, 21, 3) joints of F frames (B, F, 3, 256, 256) of each sample."""
+        flat = (part.flatten(0, 1) for part in (images, cameras, wrists_m))
+        joints: Tensor = self.pose(*flat)
+        return joints
+
+
 class GSDFNetwork(nn.Module):
     """Signed distances from crops.
 

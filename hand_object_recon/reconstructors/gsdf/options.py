@@ -1,0 +1,116 @@
+"""What of the method is chosen when it is trained."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
+from hand_object_recon.reconstructors.gsdf.losses import LossSource
+from hand_object_recon.reconstructors.gsdf.network import Sharing
+
+METHOD: Final = "gsdf"
+VIDEO_FRAMES: Final = 3
+"""Frames of a sample of the network for videos: the current one and two earlier ones."""
+
+
+class Part(str, Enum):
+    """What a stage trains: the hand's joints alone, or everything."""
+
+    POSE = "pose"
+    SHAPE = "shape"
+
+
+class CropRule(str, Enum):
+    """What a crop is cut around: the true joints; them and the object, as the authors do for
+    DexYCB; or the image's corners, as they do for ObMan."""
+
+    HAND = "hand"
+    HAND_AND_OBJECT = "hand_and_object"
+    IMAGE = "image"
+
+
+class GSDFOptions(BaseModel):
+    """What of the method is chosen when it is trained, and kept with its weights.
+
+    part
+        What the stage trains.
+    width
+        Channels after the trunks' stems: 64 in the paper.
+    sharing
+        Which parts share a trunk.
+    frames
+        1, or 3 for the network of videos.
+    earlier_s
+        How long before the current frame the other two lie, the nearer first.
+    hand_model
+        Whose bones inverse kinematics bends, and whose mesh the truth has.
+    half_depth_m, unit_m, kinematics, features
+        See ``conventions.Conventions``.
+    crop_around, crop_enlargement
+        What crops are cut around, and how much longer their edge is.
+    kept_points, points
+        Points of each kind (inside and outside, of hand and of object) that a record keeps and
+        that a step sees.
+    largest_distance
+        Distances are learned up to this, in query units: 0.05 is 16.1 mm of ``unit_m``.
+    clamped_answers
+        Answers farther than that are taken for so far, too, as the authors' code does. Without it
+        an answer that is too far off on the wrong side is still learned from.
+    losses
+        Who is followed where the losses differ.
+    own_points
+        Each body learns from the points around it alone; the authors' first 1200 epochs.
+    shift, scale, turn_deg, turn_share, color, occluder_share
+        How far crops are changed at random: see ``samples.Augmentation``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    part: Part = Part.SHAPE
+    width: int = Field(64, ge=24, le=256, multiple_of=8)
+    sharing: Sharing = Sharing.ASYMMETRIC
+    frames: Literal[1, 3] = 1
+    earlier_s: tuple[float, float] = (1 / 6, 2 / 6)
+    hand_model: str = "open_hand"
+    half_depth_m: float = Field(0.28, gt=0.0, le=1.0)
+    unit_m: float = Field(2.0 / 6.2, gt=0.0, le=1.0)
+    kinematics: Source = Source.PAPER
+    features: Source = Source.PAPER
+    crop_around: CropRule = CropRule.HAND_AND_OBJECT
+    crop_enlargement: float = Field(1.25, ge=1.0, le=4.0)
+    kept_points: int = Field(2500, ge=1, le=10_000)
+    points: int = Field(500, ge=1, le=10_000)
+    largest_distance: float = Field(0.05, gt=0.0, le=1.0)
+    clamped_answers: bool = True
+    losses: LossSource = LossSource.CODE
+    own_points: bool = True
+    shift: float = Field(0.0, ge=0.0, le=0.3)
+    scale: float = Field(0.0, ge=0.0, lt=0.7)
+    turn_deg: float = Field(45.0, ge=0.0, le=90.0)
+    turn_share: float = Field(0.6, ge=0.0, le=1.0)
+    color: float = Field(0.2, ge=0.0, lt=1.0)
+    occluder_share: float = Field(0.0, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> GSDFOptions:
+        nearer, farther = self.earlier_s
+        if not 0.0 < nearer < farther:
+            raise ValueError(f"earlier_s is {self.earlier_s}; give two rising times above 0")
+        if self.points > self.kept_points:
+            raise ValueError(
+                f"points is {self.points}; a record keeps kept_points={self.kept_points}"
+            )
+        if self.part is Part.POSE and self.sharing is not Sharing.ASYMMETRIC:
+            raise ValueError(
+                f"part is pose with sharing={self.sharing.value}; joints that share a trunk are "
+                "learned with the rest, in one stage"
+            )
+        return self
+
+    @property
+    def conventions(self) -> Conventions:
+        """What the network is built with."""
+        return Conventions(self.half_depth_m, self.unit_m, self.kinematics, self.features)

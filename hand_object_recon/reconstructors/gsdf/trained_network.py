@@ -1,0 +1,71 @@
+"""The networks as they are built anew, and as a weights file has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, PoseStage
+from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network in evaluation mode, and what it was trained with."""
+
+    network: GSDFNetwork
+    options: GSDFOptions
+
+
+def new_network(options: GSDFOptions) -> GSDFNetwork | PoseStage:
+    """The network that options ask for, newly initialised."""
+    if options.part is Part.POSE:
+        return PoseStage(options.width, options.conventions)
+    return _whole_network(options)
+
+
+def load_trained_network(path: Path) -> TrainedNetwork:
+    """The network of a weights file.
+
+    Raises
+    ------
+    InvalidValueError
+        The file is not there, is damaged, or holds something else; or its hand model is not
+        installed.
+    """
+    weights = load_weights(path, METHOD)
+    try:
+        options = GSDFOptions.model_validate(weights.description["options"])
+    except (KeyError, ValidationError) as error:
+        raise InvalidValueError(
+            f"weights file {path} does not say how its network is built: {error}"
+        ) from None
+    if options.part is Part.POSE:
+        raise InvalidValueError(
+            f"weights file {path} holds the joints' network alone; give one of a later stage"
+        )
+    network = _whole_network(options)
+    try:
+        network.load_state_dict(weights.tensors)
+    except RuntimeError as error:
+        raise InvalidValueError(f"weights file {path} does not fit its network: {error}") from None
+    network.eval().requires_grad_(False)
+    return TrainedNetwork(network, options)
+
+
+def _whole_network(options: GSDFOptions) -> GSDFNetwork:
+    model = load_hand_model(options.hand_model, HandSide.RIGHT)
+    return GSDFNetwork(
+        rest_keypoints(model),
+        options.conventions,
+        options.sharing,
+        is_video=options.frames == VIDEO_FRAMES,
+        width=options.width,
+    )

@@ -1,0 +1,200 @@
+"""Records of real takes are learned from in both stages, and what comes out can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+from torch.utils.data import default_collate
+
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.networks.trainable import Batch
+from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Prediction
+from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
+from hand_object_recon.reconstructors.gsdf.training import GSDFTraining
+from hand_object_recon.training.config import SyntheticData, TrainingConfig
+from hand_object_recon.training.engine import Training
+from hand_object_recon.training.items import StoreItems
+from hand_object_recon.training.sample_store import SampleStore
+from hand_object_recon.training.store_building import StoreSource, open_or_build_store
+
+STORED: dict[str, Any] = {
+    "width": 24,
+    "kept_points": 200,
+    "points": 64,
+    "crop_around": "hand",
+    "crop_enlargement": 2.0,
+}
+STILL: dict[str, Any] = {**STORED, "turn_share": 0.0, "color": 0.0}
+
+MakeMethod = Callable[..., GSDFTraining]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
+    folder = tmp_path_factory.mktemp("grasps")
+    synthetic = SyntheticData(takes=2, frames_per_take=4, step_s=0.2, size_px=96)
+    source = StoreSource("train", synthetic, None)
+    return open_or_build_store(folder, METHOD, STORED, source, 0, lambda *_: None)
+
+
+def method_with(**options: Any) -> GSDFTraining:
+    return GSDFTraining(GSDFOptions.model_validate({**STILL, **options}))
+
+
+def batch_of(
+    store: SampleStore, method: GSDFTraining, count: int, seed: int | None = None
+) -> Batch:
+    items = StoreItems(store, method, seed)
+    return default_collate([items[0, index] for index in range(count)])
+
+
+def new_network(method: GSDFTraining) -> nn.Module:
+    torch.manual_seed(0)
+    return method.build_network()
+
+
+def learned(method: GSDFTraining, batch: Batch, steps: int) -> tuple[nn.Module, list[float]]:
+    network = new_network(method).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    totals = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        total = torch.stack(list(method.losses(network, batch).values())).sum()
+        total.backward()
+        optimizer.step()
+        totals.append(total.item())
+    return network, totals
+
+
+def test_records_of_takes_show_hands_and_what_they_hold(store: SampleStore) -> None:
+    assert len(store) >= 4
+    for index in range(len(store)):
+        record = store.record(index)
+        assert record["image"].shape == (384, 384, 3)
+        assert record["image"].std() > 5
+        to_center = np.linalg.norm(record["center_m"] - record["joints_m"], axis=1)
+        assert to_center.min() < 0.1
+        near = record["points_m"][(np.abs(record["distances_m"]) < 0.003).all(axis=1)]
+        assert len(near), "no point is near both: a hand touches what it holds"
+
+
+@pytest.mark.parametrize("part", ["pose", "shape"])
+def test_a_few_samples_are_learned_by_heart(store: SampleStore, part: str) -> None:
+    method = method_with(part=part, clamped_answers=False)
+    batch = batch_of(store, method, 2)
+    network, totals = learned(method, batch, 10)
+    assert totals[-1] < 0.7 * totals[0]
+    assert all(np.isfinite(totals))
+    with torch.no_grad():
+        scores = method.scores(network, batch)
+    first = {"pose": "joints_mm", "shape": "surface_mm"}[part]
+    assert next(iter(scores)) == first
+    assert all(values.shape == (2,) for values in scores.values())
+
+
+def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> None:
+    method = method_with()
+    batch = batch_of(store, method, 2)
+    near = batch["hand_distances"].abs() < method.options.largest_distance
+    for off_mm in (0.0, 2.0):
+        network = Answering(batch, off_mm * 1e-3, method.options.unit_m)
+        scores = method.scores(network, batch)
+        assert near.any()
+        for name in ("center_mm", "joints_mm"):
+            expected = off_mm if name == "center_mm" else 0.0  # joints are compared about the wrist
+            torch.testing.assert_close(scores[name], torch.full((2,), expected), atol=1e-3, rtol=0)
+        assert scores["hand_surface_mm"].max() <= off_mm + 1e-3
+        assert scores["surface_mm"].min() >= 0.5 * off_mm - 1e-3
+
+
+class Answering(nn.Module):
+    """Gives the truth, everything off by so much."""
+
+    def __init__(self, batch: Batch, off_m: float, unit_m: float) -> None:
+        super().__init__()
+        self.batch, self.off_m, self.unit_m = batch, off_m, unit_m
+
+    def forward(self, *_: Any) -> Prediction:
+        true = {name: value.flatten(0, 1) for name, value in self.batch.items()}
+        off = self.off_m * torch.tensor([0.6, 0.0, 0.8])
+        return Prediction(
+            true["hand_distances"] + self.off_m / self.unit_m,
+            true["object_distances"] - self.off_m / self.unit_m,
+            true["joints_m"] + off,
+            true["center_m"] + off,
+        )
+
+
+def test_joints_that_share_a_trunk_are_learned_with_the_rest(store: SampleStore) -> None:
+    method = method_with(sharing="single")
+    batch = batch_of(store, method, 1, seed=0)
+    losses = method.losses(new_network(method).eval(), batch)
+    assert losses.keys() == {"hand", "object", "center", "joints", "order"}
+    with pytest.raises(ValidationError, match="share a trunk"):
+        method_with(part="pose", sharing="single")
+
+
+def test_a_video_s_frames_are_learned_together(store: SampleStore) -> None:
+    method = method_with(frames=3)
+    batch = batch_of(store, method, 1, seed=0)
+    assert batch["image"].shape == (1, 3, 3, 256, 256)
+    assert batch["points"].shape == (1, 3, 4 * 64, 3)
+    network = new_network(method).eval()
+    torch.stack(list(method.losses(network, batch).values())).sum().backward()
+    assert network.video.places.grad.abs().max() > 0
+    assert method.scores(network, batch)["joints_mm"].shape == (1,)
+
+
+def test_pictures_show_what_is_found_above_what_is_true(store: SampleStore) -> None:
+    method = method_with()
+    batch = batch_of(store, method, 2)
+    crops = np.concatenate(list(batch["image"][:, 0].permute(0, 2, 3, 1).numpy()), axis=1)
+    picture = method.picture(Answering(batch, 0.0, 1.0), batch)
+    assert picture.shape == (512, 512, 3)
+    np.testing.assert_array_equal(picture[:256], picture[256:])
+    assert (picture[:256] != crops).any(axis=2).mean() > 0.005
+
+
+def test_both_stages_leave_weights_and_the_second_keeps_the_pose(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    stage = {"epochs": 0.01, "learning_rate": 1e-3}
+    values = {
+        "method": METHOD,
+        "method_options": STILL,
+        "data": {"store": str(store.folder), "validation_store": str(store.folder)},
+        "stages": [
+            {"name": "pose", **stage, "method_options": {"part": "pose"}},
+            {"name": "shape", **stage, "frozen": ["^pose\\."]},
+        ],
+        "batch_size": 2,
+        "ema_decay": 0.9,
+        "accelerator": "cpu",
+        "loader_workers": 0,
+        "threads": 1,
+        "log_steps": 1,
+        "validation_samples": 2,
+    }
+    assert Training(TrainingConfig.model_validate(values), tmp_path).run()
+    pose, shape = (
+        load_weights(tmp_path / f"{name}.safetensors", METHOD) for name in ("pose", "shape")
+    )
+    assert set(pose.tensors) < set(shape.tensors)
+    assert all(torch.equal(value, shape.tensors[name]) for name, value in pose.tensors.items())
+    assert next(iter(pose.description["validation"])) == "joints_mm"
+    assert next(iter(shape.description["validation"])) == "surface_mm"
+    trained = load_trained_network(tmp_path / "shape.safetensors")
+    assert isinstance(trained.network, GSDFNetwork)
+    assert trained.options.crop_enlargement == 2.0
+    assert trained.network.conventions == trained.options.conventions
+    with pytest.raises(InvalidValueError, match="joints' network alone"):
+        load_trained_network(tmp_path / "pose.safetensors")
