@@ -56,7 +56,7 @@ ONLY_IN: dict[str, set[str]] = {
     "embreex": {"synthesis"},
     "smplx": {"evaluation"},
     "rerun": {"visualization"},
-    "igl": {"evaluation", "synthesis", "reconstructors"},
+    "igl": {"geometry", "synthesis"},
     "manifold3d": {"evaluation", "synthesis"},
     "lightning_fabric": {"training"},
     "safetensors": {"networks"},

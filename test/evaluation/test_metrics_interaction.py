@@ -11,15 +11,16 @@ import trimesh
 
 from hand_object_recon.core.errors import DependencyError, InvalidValueError
 from hand_object_recon.core.hands import HandSide
-from hand_object_recon.evaluation.metrics import interaction, signed_distance
+from hand_object_recon.evaluation.metrics import interaction
 from hand_object_recon.evaluation.metrics.interaction import (
     Meshes,
     contact_scores,
     exact_intersection_volume,
     grid_intersection_volume,
 )
-from hand_object_recon.evaluation.metrics.signed_distance import signed_distances
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
+from hand_object_recon.geometry import signed_distance
+from hand_object_recon.geometry.signed_distance import signed_distances
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
 
@@ -68,7 +69,9 @@ def test_signed_distances_are_trimeshs_of_a_hand() -> None:
 
     assert 0.2 < inside.mean() < 0.8
     np.testing.assert_allclose(
-        signed_distances(points, hand), np.where(inside, -1, 1) * distances, atol=1e-9
+        signed_distances(points, hand.vertices_m, hand.faces),
+        np.where(inside, -1, 1) * distances,
+        atol=1e-9,
     )
 
 

@@ -15,9 +15,9 @@ from hand_object_recon.core.config import ContactRefinementSettings
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.keypoints import FINGERTIPS
 from hand_object_recon.core.objects import GraspState, HandPart, ObjectEstimate
-from hand_object_recon.evaluation.metrics.signed_distance import signed_distances
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
+from hand_object_recon.geometry.signed_distance import signed_distances
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.interaction.hand_rig import installed_rig
 from hand_object_recon.interaction.refinement import ContactRefinement
@@ -330,4 +330,4 @@ def deepest_mm(hand: HandEstimate, thing: ObjectEstimate) -> float:
     """How deep the hand's skin lies in an object, by libigl."""
     local = (hand.vertices_m - thing.pose[:3, 3]) @ thing.pose[:3, :3]
     mesh = SurfaceMesh(thing.vertices_m.astype(np.float64), thing.faces)
-    return 1000.0 * max(0.0, -float(signed_distances(local, mesh).min()))
+    return 1000.0 * max(0.0, -float(signed_distances(local, mesh.vertices_m, mesh.faces).min()))

@@ -23,13 +23,11 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
 from hand_object_recon.reconstructors.gsdf.options import CropRule, GSDFOptions
 from hand_object_recon.reconstructors.gsdf.samples import (
-    Augmentation,
-    CropChange,
-    draw_change,
     grasp_records,
     point_sample,
     view_directions,
@@ -235,21 +233,3 @@ def test_virtual_views_are_unit_vectors_all_over_the_half_sphere() -> None:
     np.testing.assert_allclose(np.linalg.norm(views, axis=1), 1.0, atol=1e-6)
     assert views[:, 2].min() >= 0.0
     np.testing.assert_allclose(views.mean(axis=0), [0.0, 0.0, 0.5], atol=0.03)
-
-
-def test_changes_stay_within_their_limits_and_follow_the_seed() -> None:
-    limits = Augmentation(shift=0.1, scale=0.2, turn_rad=0.3, turn_share=0.5, color=0.1)
-    changes = [draw_change(np.random.default_rng(seed), limits) for seed in range(300)]
-    assert changes == [draw_change(np.random.default_rng(seed), limits) for seed in range(300)]
-    assert np.abs([change.shift for change in changes]).max() <= 0.1
-    assert np.abs([change.scale - 1 for change in changes]).max() == pytest.approx(0.2)
-    turns = np.array([change.turn_rad for change in changes])
-    assert np.abs(turns).max() <= 0.6
-    assert 0.4 < (turns == 0).mean() < 0.6
-
-
-def test_an_occluder_covers_its_part_of_the_crop(record: Record) -> None:
-    change = CropChange(occluder=(0.5, 0.5, 0.25, 0.5), occluder_color=(9, 8, 7))
-    image = view_sample(record, change)[0]["image"]
-    assert (image[:, 64:192, 96:160] == np.reshape([9, 8, 7], (3, 1, 1))).all()
-    assert (image[:, 128, 90] == 0).all()

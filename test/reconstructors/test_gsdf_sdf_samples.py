@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.geometry.signed_distance import signed_distances
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
 from hand_object_recon.reconstructors.gsdf.sdf_samples import (
     Body,
     SdfSamples,
     sdf_samples,
-    signed_distances,
 )
 
 REACH_M = 0.3
@@ -46,6 +46,10 @@ def hand() -> Body:
     return Body(closed.vertices(model.v_template.astype(np.float64)) - wrist, closed.faces)
 
 
+def distances_to(points: NDArray[Any], body: Body) -> NDArray[np.floating[Any]]:
+    return signed_distances(points, body.vertices_m, body.faces)
+
+
 def distances_to_box(points: NDArray[Any]) -> NDArray[np.float64]:
     beyond = np.abs(points) - SIZE_M / 2
     outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=1)
@@ -65,7 +69,7 @@ def samples() -> SdfSamples:
 
 def test_distances_to_a_box_are_those_of_its_formula() -> None:
     points = random_points(500)
-    np.testing.assert_allclose(signed_distances(points, box()), distances_to_box(points), atol=1e-9)
+    np.testing.assert_allclose(distances_to(points, box()), distances_to_box(points), atol=1e-9)
 
 
 def test_inside_of_bodies_that_overlap_is_inside_of_either() -> None:
@@ -75,7 +79,7 @@ def test_inside_of_bodies_that_overlap_is_inside_of_either() -> None:
     points = random_points(500)
     in_ball = np.linalg.norm(points, axis=1) < 0.0499
     beyond_ball = np.linalg.norm(points, axis=1) > 0.05
-    found = signed_distances(points, body_of(two)) < 0.0
+    found = distances_to(points, body_of(two)) < 0.0
     sure = in_ball | beyond_ball
     assert (found == ((distances_to_box(points) < 0) | in_ball))[sure].all()
 
@@ -85,7 +89,7 @@ def test_a_body_seen_from_elsewhere_keeps_its_distances(mirror: NDArray[np.float
     axes = Rotation.from_rotvec([0.4, -1.0, 0.3]).as_matrix() @ mirror
     origin = np.array([0.02, -0.01, 0.03])
     points = random_points(300)
-    seen = signed_distances((points - origin) @ axes.T, box().seen_from(origin, axes))
+    seen = distances_to((points - origin) @ axes.T, box().seen_from(origin, axes))
     np.testing.assert_allclose(seen, distances_to_box(points), atol=1e-9)
 
 

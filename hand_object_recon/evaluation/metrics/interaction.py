@@ -14,8 +14,8 @@ from hand_object_recon.evaluation.metrics.metric_value import (
     MetricValue,
     summarise_found,
 )
-from hand_object_recon.evaluation.metrics.signed_distance import signed_distances
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
+from hand_object_recon.geometry.signed_distance import signed_distances
 
 GRID_PITCH_M: Final = 0.005
 
@@ -96,7 +96,7 @@ def _volumes(found_m3: Sequence[float | None]) -> MetricValue:
 def _contact(hand: SurfaceMesh, thing: SurfaceMesh) -> _Contact:
     from scipy.spatial import cKDTree
 
-    signed = signed_distances(hand.vertices_m, thing)
+    signed = signed_distances(hand.vertices_m, thing.vertices_m, thing.faces)
     inside = hand.vertices_m[signed < 0]
     to_vertices = cKDTree(thing.vertices_m).query(inside)[0]
     return _Contact(
@@ -107,15 +107,15 @@ def _contact(hand: SurfaceMesh, thing: SurfaceMesh) -> _Contact:
 
 
 def _grid_volume_m3(hand: SurfaceMesh, thing: SurfaceMesh, pitch_m: float) -> float:
-    if signed_distances(hand.vertices_m, thing).min() > 0:
+    if signed_distances(hand.vertices_m, thing.vertices_m, thing.faces).min() > 0:
         return 0.0
     low = np.maximum(hand.vertices_m.min(axis=0), thing.vertices_m.min(axis=0))
     high = np.minimum(hand.vertices_m.max(axis=0), thing.vertices_m.max(axis=0))
     if not (high > low).all():
         return 0.0
     points = _grid(low - pitch_m, high + pitch_m, pitch_m)
-    points = points[signed_distances(points, hand) < 0]
-    return float((signed_distances(points, thing) < 0).sum()) * pitch_m**3
+    points = points[signed_distances(points, hand.vertices_m, hand.faces) < 0]
+    return float((signed_distances(points, thing.vertices_m, thing.faces) < 0).sum()) * pitch_m**3
 
 
 def _grid(low_m: FloatArray, high_m: FloatArray, pitch_m: float) -> FloatArray:

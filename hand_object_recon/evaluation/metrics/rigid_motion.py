@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.validation import require_array
 from hand_object_recon.evaluation.metrics.metric_value import FloatArray
-from hand_object_recon.evaluation.metrics.signed_distance import unsigned_distances
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
+from hand_object_recon.geometry.signed_distance import unsigned_distances
 
 
 class MotionErrors(NamedTuple):
@@ -50,7 +50,9 @@ def motion_errors(
     rotations = offsets[:, :3, :3]
     points = require_array("surface points", points_m, (None, 3), np.float64, finite=True)
     displaced = points @ rotations.transpose(0, 2, 1) + offsets[:, None, :3, 3]
-    distances = unsigned_distances(displaced.reshape(-1, 3), mesh).reshape(len(truth), -1)
+    distances = unsigned_distances(displaced.reshape(-1, 3), mesh.vertices_m, mesh.faces).reshape(
+        len(truth), -1
+    )
     center = mesh.vertices_m.mean(axis=0)
     shifts = rotations @ center + offsets[:, :3, 3] - center
     return MotionErrors(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.validation import require_array
 from hand_object_recon.evaluation.metrics.metric_value import FloatArray
-from hand_object_recon.evaluation.metrics.signed_distance import unsigned_distances
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh, sample_surface
 from hand_object_recon.geometry.mesh_normals import face_area_vectors
+from hand_object_recon.geometry.signed_distance import unsigned_distances
 
 SAMPLES: Final = 3000
 
@@ -78,8 +78,10 @@ def seen_distances(
         return None
     areas = vertex_areas(truth.mesh)[truth.vertex_seen]
     return SeenDistances(
-        unsigned_distances(sample_surface(seen, SAMPLES, random), truth.mesh),
-        unsigned_distances(truth.mesh.vertices_m[truth.vertex_seen], seen),
+        unsigned_distances(
+            sample_surface(seen, SAMPLES, random), truth.mesh.vertices_m, truth.mesh.faces
+        ),
+        unsigned_distances(truth.mesh.vertices_m[truth.vertex_seen], seen.vertices_m, seen.faces),
         areas / areas.sum(),
     )
 

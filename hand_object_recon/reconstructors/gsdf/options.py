@@ -64,7 +64,7 @@ class GSDFOptions(BaseModel):
     own_points
         Each body learns from the points around it alone; the authors' first 1200 epochs.
     shift, scale, turn_deg, turn_share, color, occluder_share
-        How far crops are changed at random: see ``samples.Augmentation``.
+        How far crops are changed at random: see ``networks.augmentation``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.projection import back_project, project
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
+from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
 from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
@@ -31,41 +30,7 @@ _KEPT_EDGES: Final = 1.5  # of the network's crop: room to turn and scale
 _KEPT_SIZE: Final = round(_KEPT_EDGES * IMAGE_SIZE)
 _LEAST_VISIBLE_SHARE: Final = 0.1
 _LEAST_EDGE_PX: Final = 24.0
-_MOST_DEVIATIONS: Final = 2.0
 _KINDS: Final = 4  # inside and outside the hand, inside and outside the object
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far crops are changed at random: turn and color are the authors'.
-
-    shift: largest way of the crop's middle along each axis, in its edges. scale: largest
-    relative change of size. turn_rad: standard deviation of the turn, at most twice that, applied
-    with a probability of turn_share. color: largest relative change of each channel.
-    occluder_share: how often a patch of another color hides a part.
-    """
-
-    shift: float = 0.0
-    scale: float = 0.0
-    turn_rad: float = float(np.deg2rad(45.0))
-    turn_share: float = 0.6
-    color: float = 0.2
-    occluder_share: float = 0.0
-
-
-@dataclass(frozen=True)
-class CropChange:
-    """One draw of an augmentation, the same for all frames of a sample.
-
-    occluder: middle, width and height in the crop's edges; occluder_color red, green and blue.
-    """
-
-    shift: tuple[float, float] = (0.0, 0.0)
-    scale: float = 1.0
-    turn_rad: float = 0.0
-    colors: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    occluder: tuple[float, float, float, float] | None = None
-    occluder_color: tuple[int, int, int] = (0, 0, 0)
 
 
 def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[tuple[int, Record]]:
@@ -90,27 +55,6 @@ def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[t
             yield int(hand.side is HandSide.LEFT), record
 
 
-def draw_change(random: np.random.Generator, limits: Augmentation) -> CropChange:
-    """Draw one change within limits."""
-    right, down = (limits.shift * random.uniform(-1.0, 1.0, 2)).tolist()
-    scale = 1.0 + limits.scale * float(np.clip(random.standard_normal(), -1.0, 1.0))
-    turn = float(np.clip(random.standard_normal(), -_MOST_DEVIATIONS, _MOST_DEVIATIONS))
-    is_turned = random.random() < limits.turn_share
-    red, green, blue = (1.0 + limits.color * random.uniform(-1.0, 1.0, 3)).tolist()
-    occluder = None
-    if random.random() < limits.occluder_share:
-        x, y, width, height = random.uniform([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.4, 0.4]).tolist()
-        occluder = (x, y, width, height)
-    return CropChange(
-        shift=(right, down),
-        scale=scale,
-        turn_rad=is_turned * turn * limits.turn_rad,
-        colors=(red, green, blue),
-        occluder=occluder,
-        occluder_color=tuple(random.integers(0, 256, 3).tolist()),
-    )
-
-
 def view_sample(record: Record, change: CropChange) -> tuple[Arrays, FloatArray]:
     """What the network sees of a record after a change, with its joints and the object's centre.
 
@@ -120,7 +64,7 @@ def view_sample(record: Record, change: CropChange) -> tuple[Arrays, FloatArray]
     half_slope = float(record["half_slope"])
     crop = CropCamera(np.eye(3), half_slope).moved(change.shift, change.scale, change.turn_rad)
     kept = CropCamera(np.eye(3), _KEPT_EDGES * half_slope).intrinsics(_KEPT_SIZE)
-    image = _recolored(crop.cut(record["image"], kept, IMAGE_SIZE), change)
+    image = change.recolored(crop.cut(record["image"], kept, IMAGE_SIZE))
     sample: Arrays = {
         "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
         "camera": _float32(crop.intrinsics(IMAGE_SIZE).matrix),
@@ -234,13 +178,3 @@ def _object_body(thing: ObjectAnnotation) -> Body:
 
 def _float32(values: Any) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
-
-
-def _recolored(image: NDArray[np.uint8], change: CropChange) -> NDArray[np.uint8]:
-    changed = cv2.multiply(image, np.array([*change.colors, 0.0]))
-    if change.occluder is not None:
-        x, y, width, height = np.multiply(change.occluder, IMAGE_SIZE)
-        rows = slice(max(int(y - height / 2), 0), int(y + height / 2))
-        columns = slice(max(int(x - width / 2), 0), int(x + width / 2))
-        changed[rows, columns] = change.occluder_color
-    return np.asarray(changed, dtype=np.uint8)

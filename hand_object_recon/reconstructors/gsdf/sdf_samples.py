@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.errors import DependencyError
 from hand_object_recon.geometry.mesh_normals import face_area_vectors
+from hand_object_recon.geometry.signed_distance import signed_distances
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -17,7 +17,6 @@ NEAR_SIGMAS_M: Final = (0.0025, 0.010)
 _NEAR_SHARES: Final = (0.4, 0.4)
 _DRAWN_PER_KEPT: Final = 4
 _MOST_DRAWS: Final = 8
-_INSIDE: Final = 0.5  # turns around a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,28 +63,8 @@ def sdf_samples(
     if any(group is None for group in groups):
         return None
     points = np.concatenate([group for group in groups if group is not None])
-    distances = [signed_distances(points, body) for body in (hand, held)]
+    distances = [signed_distances(points, body.vertices_m, body.faces) for body in (hand, held)]
     return SdfSamples(points, np.stack(distances, axis=1).astype(np.float16))
-
-
-def signed_distances(points_m: NDArray[Any], body: Body) -> NDArray[np.float64]:
-    """(P,) metres from (P, 3) points to a body's surface, negative inside.
-
-    Parts of a body may reach into each other, as fingers do into a palm.
-
-    Raises
-    ------
-    DependencyError
-        libigl is not installed.
-    """
-    igl = _import_igl()
-    points, vertices = (
-        np.ascontiguousarray(values, dtype=np.float64) for values in (points_m, body.vertices_m)
-    )
-    faces = np.ascontiguousarray(body.faces, dtype=np.int64)
-    distances, *_ = igl.signed_distance(points, vertices, faces, igl.SIGNED_DISTANCE_TYPE_UNSIGNED)
-    is_inside = igl.fast_winding_number(vertices, faces, points) > _INSIDE
-    return np.where(is_inside, -distances, distances)
 
 
 def _inside_and_outside(
@@ -95,7 +74,7 @@ def _inside_and_outside(
     inside, outside = np.empty((2, 0, 3), dtype=np.float16)
     for _ in range(_MOST_DRAWS):
         points = _drawn_points(body, reach_m, _DRAWN_PER_KEPT * count, random)
-        is_inside = signed_distances(points, body) < 0.0
+        is_inside = signed_distances(points, body.vertices_m, body.faces) < 0.0
         inside = np.concatenate([inside, points[is_inside]])
         outside = np.concatenate([outside, points[~is_inside]])
         if min(len(inside), len(outside)) >= count:
@@ -124,14 +103,3 @@ def _surface_points(body: Body, count: int, random: np.random.Generator) -> Floa
     corners = body.vertices_m[body.faces[random.choice(len(areas), count, p=areas / areas.sum())]]
     weights = random.dirichlet(np.ones(3), count)
     return np.asarray(np.einsum("nc,nck->nk", weights, corners))
-
-
-def _import_igl() -> Any:
-    try:
-        import igl
-    except ImportError:
-        raise DependencyError(
-            "signed distances to learn from need libigl, which is not installed: "
-            "pip install 'hand_object_recon[training]'"
-        ) from None
-    return igl

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.networks.augmentation import Augmentation, CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.gsdf.conventions import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.reconstructors.gsdf.losses import (
@@ -24,9 +25,6 @@ from hand_object_recon.reconstructors.gsdf.losses import (
 from hand_object_recon.reconstructors.gsdf.network import Prediction, Sharing
 from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
 from hand_object_recon.reconstructors.gsdf.samples import (
-    Augmentation,
-    CropChange,
-    draw_change,
     grasp_records,
     point_sample,
     view_directions,

@@ -33,7 +33,7 @@ class H2ONetOptions(BaseModel):
     hidden_hand_share
         A hand less visible than this counts as hidden: 0.4 in the code, 0.5 in the paper.
     shift, scale, turn_deg, turn_share, color, occluder_share
-        How far crops are changed at random: see ``samples.Augmentation``.
+        How far crops are changed at random: see ``networks.augmentation``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
+from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.hand_crop import HandCrop
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
@@ -26,37 +26,6 @@ _KEPT_SIZE: Final = 224
 _KEPT_EDGES: Final = _KEPT_SIZE / IMAGE_SIZE  # of the network's crop: room to turn and scale
 _LEAST_VISIBLE_SHARE: Final = 0.1
 _TURNED_BY_MIRROR: Final = np.array([1.0, -1.0, -1.0])
-_MOST_DEVIATIONS: Final = 2.0
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far crops are changed at random: ``shift`` and the occluder are ours, the rest the
-    authors'.
-
-    shift: largest way of the crop's middle along each axis, in its edges. scale: largest
-    relative change of size. turn_rad: standard deviation of the turn, at most twice that, applied
-    with a probability of turn_share. color: largest relative change of each channel.
-    occluder_share: how often a patch of another colour hides a part.
-    """
-
-    shift: float = 0.0
-    scale: float = 0.25
-    turn_rad: float = float(np.deg2rad(30.0))
-    turn_share: float = 0.6
-    color: float = 0.2
-    occluder_share: float = 0.0
-
-
-@dataclass(frozen=True)
-class CropChange:
-    """One draw of an augmentation, the same for all frames of a sample."""
-
-    shift: tuple[float, float] = (0.0, 0.0)
-    scale: float = 1.0
-    turn_rad: float = 0.0
-    colors: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    occluder: tuple[float, float, float, float] | None = None
 
 
 def hand_records(
@@ -73,23 +42,8 @@ def hand_records(
             yield int(hand.side is HandSide.LEFT), record
 
 
-def draw_change(random: np.random.Generator, limits: Augmentation) -> CropChange:
-    """Draw one change within limits."""
-    right, down = (limits.shift * random.uniform(-1.0, 1.0, 2)).tolist()
-    scale = 1.0 + limits.scale * float(np.clip(random.standard_normal(), -1.0, 1.0))
-    turn = float(np.clip(random.standard_normal(), -_MOST_DEVIATIONS, _MOST_DEVIATIONS))
-    is_turned = random.random() < limits.turn_share
-    red, green, blue = (1.0 + limits.color * random.uniform(-1.0, 1.0, 3)).tolist()
-    occluder = None
-    if random.random() < limits.occluder_share:
-        x, y, width, height = random.uniform([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.4, 0.4]).tolist()
-        occluder = (x, y, width, height)
-    colors = (red, green, blue)
-    return CropChange((right, down), scale, is_turned * turn * limits.turn_rad, colors, occluder)
-
-
 def network_sample(
-    record: Record, change: CropChange, random: np.random.Generator | None, *, from_ray: bool
+    record: Record, change: CropChange, *, from_ray: bool
 ) -> dict[str, NDArray[Any]]:
     """What the network sees of a record after a change, and what is true of it.
 
@@ -99,7 +53,7 @@ def network_sample(
     """
     x, y = (_KEPT_SIZE - 1) / 2 + IMAGE_SIZE * np.array(change.shift)
     crop = HandCrop((float(x), float(y)), IMAGE_SIZE * change.scale, change.turn_rad)
-    image = _recolored(crop.cut(record["image"], IMAGE_SIZE), change, random)
+    image = change.recolored(crop.cut(record["image"], IMAGE_SIZE))
     orientation = record["orientation"]
     if from_ray:
         slopes = record["ray_slopes"] + change.shift * record["ray_slopes_per_edge"]
@@ -146,17 +100,3 @@ def _record(
 
 def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
-
-
-def _recolored(
-    image: NDArray[np.uint8], change: CropChange, random: np.random.Generator | None
-) -> NDArray[np.uint8]:
-    if random is None:
-        return image
-    changed = cv2.multiply(image, np.array([*change.colors, 0.0]))
-    if change.occluder is not None:
-        x, y, width, height = np.multiply(change.occluder, IMAGE_SIZE)
-        rows = slice(max(int(y - height / 2), 0), int(y + height / 2))
-        columns = slice(max(int(x - width / 2), 0), int(x + width / 2))
-        changed[rows, columns] = random.integers(0, 256, 3)
-    return np.asarray(changed, dtype=np.uint8)

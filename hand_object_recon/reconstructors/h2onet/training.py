@@ -17,6 +17,7 @@ from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.torch_alignment import align_rigid
 from hand_object_recon.hand_model.layer import HandLayer
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.augmentation import Augmentation, CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
 from hand_object_recon.reconstructors.h2onet.losses import (
@@ -27,9 +28,6 @@ from hand_object_recon.reconstructors.h2onet.losses import (
 from hand_object_recon.reconstructors.h2onet.network import HandMesh
 from hand_object_recon.reconstructors.h2onet.options import FRAMES, METHOD, H2ONetOptions
 from hand_object_recon.reconstructors.h2onet.samples import (
-    Augmentation,
-    CropChange,
-    draw_change,
     hand_records,
     network_sample,
 )
@@ -76,7 +74,7 @@ class H2ONetTraining(TrainableMethod):
         """(F, ...) of each array that ``network_sample`` gives, the current frame first."""
         change = CropChange() if random is None else draw_change(random, self._augmentation)
         from_ray = self.options.orientation_from == "ray"
-        samples = [network_sample(one, change, random, from_ray=from_ray) for one in records]
+        samples = [network_sample(one, change, from_ray=from_ray) for one in records]
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:

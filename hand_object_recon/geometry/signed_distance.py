@@ -6,16 +6,19 @@ from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import DependencyError
-from hand_object_recon.evaluation.metrics.metric_value import FloatArray
-from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
+
+FloatArray = NDArray[np.floating[Any]]
+Faces = NDArray[np.integer[Any]]
 
 _INSIDE: Final = 0.5
 
 
-def signed_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
-    """(N,) metres from points (N, 3) to the nearest triangle, negative inside.
+def signed_distances(points_m: FloatArray, vertices_m: FloatArray, faces: Faces) -> FloatArray:
+    """(N,) metres from points (N, 3) to the nearest triangle of a mesh (V, 3), (F, 3), negative
+    inside.
 
     Inside is where the winding number is above one half, so that small holes and overlapping
     parts do no harm; for a closed mesh it is what the published code takes (pseudo-normals).
@@ -29,15 +32,13 @@ def signed_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
         return np.empty(0)
     # libigl's own signed distance by winding numbers is the distance times 1 - 2 w, and w is
     # only nearly 0 or 1: a thousandth of the distance is lost.
-    distances = unsigned_distances(points_m, mesh)
-    points = np.ascontiguousarray(points_m, dtype=np.float64)
-    vertices = np.ascontiguousarray(mesh.vertices_m)
-    faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
-    inside = _import_igl().fast_winding_number(vertices, faces, points) > _INSIDE
+    distances = unsigned_distances(points_m, vertices_m, faces)
+    points, vertices, triangles = _as_igl_takes_them(points_m, vertices_m, faces)
+    inside = _import_igl().fast_winding_number(vertices, triangles, points) > _INSIDE
     return np.where(inside, -distances, distances)
 
 
-def unsigned_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
+def unsigned_distances(points_m: FloatArray, vertices_m: FloatArray, faces: Faces) -> FloatArray:
     """(N,) metres from points (N, 3) to the nearest triangle of a mesh, which may be open.
 
     Raises
@@ -48,11 +49,19 @@ def unsigned_distances(points_m: FloatArray, mesh: SurfaceMesh) -> FloatArray:
     if not len(points_m):
         return np.empty(0)
     igl = _import_igl()
-    points = np.ascontiguousarray(points_m, dtype=np.float64)
-    vertices = np.ascontiguousarray(mesh.vertices_m)
-    faces = np.ascontiguousarray(mesh.faces, dtype=np.int64)
-    distances, *_ = igl.signed_distance(points, vertices, faces, igl.SIGNED_DISTANCE_TYPE_UNSIGNED)
+    arrays = _as_igl_takes_them(points_m, vertices_m, faces)
+    distances, *_ = igl.signed_distance(*arrays, igl.SIGNED_DISTANCE_TYPE_UNSIGNED)
     return np.asarray(distances)
+
+
+def _as_igl_takes_them(
+    points_m: FloatArray, vertices_m: FloatArray, faces: Faces
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    return (
+        np.ascontiguousarray(points_m, dtype=np.float64),
+        np.ascontiguousarray(vertices_m, dtype=np.float64),
+        np.ascontiguousarray(faces, dtype=np.int64),
+    )
 
 
 def _import_igl() -> Any:
@@ -61,5 +70,5 @@ def _import_igl() -> Any:
     except ImportError:
         raise DependencyError(
             "signed distances need libigl, which is not installed: "
-            "pip install 'hand_object_recon[evaluation]'"
+            "pip install 'hand_object_recon[evaluation]', or [training] to train"
         ) from None

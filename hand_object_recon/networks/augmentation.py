@@ -1,0 +1,78 @@
+"""Random changes of crops that learned methods are trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST_DEVIATIONS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far crops are changed at random.
+
+    shift: largest way of the crop's middle along each axis, in its edges. scale: largest
+    relative change of size. turn_rad: standard deviation of the turn, at most twice that, applied
+    with a probability of turn_share. color: largest relative change of each channel.
+    occluder_share: how often a patch of another color hides a part.
+    """
+
+    shift: float
+    scale: float
+    turn_rad: float
+    turn_share: float
+    color: float
+    occluder_share: float
+
+
+@dataclass(frozen=True)
+class CropChange:
+    """One draw of an augmentation, the same for all frames of a sample.
+
+    occluder: middle, width and height in the crop's edges; occluder_color red, green and blue.
+    """
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+    turn_rad: float = 0.0
+    colors: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    occluder: tuple[float, float, float, float] | None = None
+    occluder_color: tuple[int, int, int] = (0, 0, 0)
+
+    def recolored(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The (H, W, 3) crop in other colors, its occluder drawn."""
+        changed = cv2.multiply(image, np.array([*self.colors, 0.0]))
+        if self.occluder is not None:
+            height, width = changed.shape[:2]
+            x, y, wide, high = np.multiply(self.occluder, (width, height, width, height))
+            rows = slice(max(int(y - high / 2), 0), int(y + high / 2))
+            columns = slice(max(int(x - wide / 2), 0), int(x + wide / 2))
+            changed[rows, columns] = self.occluder_color
+        return np.asarray(changed, dtype=np.uint8)
+
+
+def draw_change(random: np.random.Generator, limits: Augmentation) -> CropChange:
+    """Draw one change within limits."""
+    right, down = (limits.shift * random.uniform(-1.0, 1.0, 2)).tolist()
+    scale = 1.0 + limits.scale * float(np.clip(random.standard_normal(), -1.0, 1.0))
+    turn = float(np.clip(random.standard_normal(), -_MOST_DEVIATIONS, _MOST_DEVIATIONS))
+    is_turned = random.random() < limits.turn_share
+    red, green, blue = (1.0 + limits.color * random.uniform(-1.0, 1.0, 3)).tolist()
+    occluder: Any = None
+    if random.random() < limits.occluder_share:
+        occluder = tuple(
+            random.uniform([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.4, 0.4]).tolist(),
+        )
+    return CropChange(
+        shift=(right, down),
+        scale=scale,
+        turn_rad=is_turned * turn * limits.turn_rad,
+        colors=(red, green, blue),
+        occluder=occluder,
+        occluder_color=tuple(random.integers(0, 256, 3).tolist()),
+    )
