@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 _MOST_DEVIATIONS: Final = 2.0
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How far crops are changed at random.
+class AugmentationOptions(BaseModel):
+    """How far crops are changed at random; a part of a method's options.
 
-    shift: largest way of the crop's middle along each axis, in its edges. scale: largest
-    relative change of size. turn_rad: standard deviation of the turn, at most twice that, applied
-    with a probability of turn_share. color: largest relative change of each channel.
-    occluder_share: how often a patch of another color hides a part.
+    shift
+        Largest way of the crop's middle along each axis, in its edges.
+    scale
+        Largest relative change of size.
+    turn_deg, turn_share
+        Standard deviation of the turn, at most twice that, and how often one is made.
+    color
+        Largest relative change of each channel.
+    occluder_share
+        How often a patch of another color hides a part.
     """
 
-    shift: float
-    scale: float
-    turn_rad: float
-    turn_share: float
-    color: float
-    occluder_share: float
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shift: float = Field(0.0, ge=0.0, le=0.3)
+    scale: float = Field(0.0, ge=0.0, lt=0.7)
+    turn_deg: float = Field(30.0, ge=0.0, le=90.0)
+    turn_share: float = Field(0.6, ge=0.0, le=1.0)
+    color: float = Field(0.2, ge=0.0, lt=1.0)
+    occluder_share: float = Field(0.0, ge=0.0, le=1.0)
 
 
 @dataclass(frozen=True)
@@ -56,23 +64,20 @@ class CropChange:
         return np.asarray(changed, dtype=np.uint8)
 
 
-def draw_change(random: np.random.Generator, limits: Augmentation) -> CropChange:
+def draw_change(random: np.random.Generator, limits: AugmentationOptions) -> CropChange:
     """Draw one change within limits."""
     right, down = (limits.shift * random.uniform(-1.0, 1.0, 2)).tolist()
     scale = 1.0 + limits.scale * float(np.clip(random.standard_normal(), -1.0, 1.0))
     turn = float(np.clip(random.standard_normal(), -_MOST_DEVIATIONS, _MOST_DEVIATIONS))
     is_turned = random.random() < limits.turn_share
     red, green, blue = (1.0 + limits.color * random.uniform(-1.0, 1.0, 3)).tolist()
-    occluder: Any = None
-    if random.random() < limits.occluder_share:
-        occluder = tuple(
-            random.uniform([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.4, 0.4]).tolist(),
-        )
+    is_hidden = random.random() < limits.occluder_share
+    x, y, width, height = random.uniform([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.4, 0.4]).tolist()
     return CropChange(
         shift=(right, down),
         scale=scale,
-        turn_rad=is_turned * turn * limits.turn_rad,
+        turn_rad=is_turned * turn * float(np.deg2rad(limits.turn_deg)),
         colors=(red, green, blue),
-        occluder=occluder,
+        occluder=(x, y, width, height) if is_hidden else None,
         occluder_color=tuple(random.integers(0, 256, 3).tolist()),
     )

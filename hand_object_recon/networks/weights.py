@@ -7,13 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from torch import Tensor
+from pydantic import BaseModel, ValidationError
+from torch import Tensor, nn
 
 from hand_object_recon.core.errors import InvalidValueError
 
 _DESCRIPTION: Final = "hand_object_recon"
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,3 +69,34 @@ def load_weights(path: Path, method: str) -> Weights:
             f" not {method!r}"
         )
     return Weights(tensors, description)
+
+
+def options_of(weights: Weights, path: Path, kind: type[Options]) -> Options:
+    """What the network of a file is built with.
+
+    Raises
+    ------
+    InvalidValueError
+        The file does not tell, or tells what this version does not know.
+    """
+    try:
+        return kind.model_validate(weights.description["options"])
+    except (KeyError, ValidationError) as error:
+        raise InvalidValueError(
+            f"weights file {path} does not say how its network is built: {error}"
+        ) from None
+
+
+def fill_for_use(network: nn.Module, weights: Weights, path: Path) -> None:
+    """Give a network a file's tensors; it is not trained any more afterwards.
+
+    Raises
+    ------
+    InvalidValueError
+        They do not fit.
+    """
+    try:
+        network.load_state_dict(weights.tensors)
+    except RuntimeError as error:
+        raise InvalidValueError(f"weights file {path} does not fit its network: {error}") from None
+    network.eval().requires_grad_(False)

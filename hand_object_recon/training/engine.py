@@ -27,7 +27,7 @@ from hand_object_recon.training.checkpoints import (
 from hand_object_recon.training.config import StageSettings, TrainingConfig
 from hand_object_recon.training.events import TrainingEvents
 from hand_object_recon.training.exported_weights import export_weights
-from hand_object_recon.training.items import BatchOrder, StoreItems
+from hand_object_recon.training.items import BatchOrder, StoreItems, item_loader
 from hand_object_recon.training.logs import TrainingLog
 from hand_object_recon.training.methods import build_method
 from hand_object_recon.training.sample_store import SampleStore
@@ -266,15 +266,7 @@ class Training:
             ranks=self._fabric.world_size,
         )
         items = StoreItems(store, stage.method, config.seed + stage.number)
-        loader: DataLoader[Any] = DataLoader(
-            items,
-            batch_sampler=order,
-            num_workers=config.loader_workers,
-            worker_init_fn=_be_one_thread,
-            # of its own: one draw more after a resume would shift those of dropout
-            generator=torch.Generator(),
-        )
-        return loader
+        return item_loader(items, order, config.loader_workers)
 
     def _step(self, stage: Stage, batch: dict[str, Tensor]) -> dict[str, float]:
         """One step of the optimiser; the losses as numbers."""
@@ -345,10 +337,3 @@ def _fabric(config: TrainingConfig) -> Fabric:
         precision=config.precision,
         strategy=strategy,
     )
-
-
-def _be_one_thread(_: int) -> None:
-    import cv2
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

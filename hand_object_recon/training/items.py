@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hand_object_recon.networks.trainable import TrainableMethod
 from hand_object_recon.training.sample_store import SampleStore
@@ -78,3 +79,26 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
                 epoch_of_order, order = epoch, random.permutation(self._count)
             batch = order[place * self._batch : (place + 1) * self._batch]
             yield [(epoch, int(index)) for index in batch[self._rank :: self._ranks]]
+
+
+def item_loader(
+    items: Dataset[dict[str, NDArray[Any]]], order: Sampler[list[tuple[int, int]]], workers: int
+) -> DataLoader[Any]:
+    """Batches in an order.
+
+    Its generator is its own: one draw more from torch's after a resume would shift dropout's.
+    """
+    return DataLoader(
+        items,
+        batch_sampler=order,
+        num_workers=workers,
+        worker_init_fn=_be_one_thread,
+        generator=torch.Generator(),
+    )
+
+
+def _be_one_thread(_: int) -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hand_object_recon.networks.augmentation import Augmentation, CropChange, draw_change
+from hand_object_recon.networks.augmentation import AugmentationOptions, CropChange, draw_change
 
-LIMITS = Augmentation(
-    shift=0.1, scale=0.2, turn_rad=0.3, turn_share=0.5, color=0.1, occluder_share=0.25
+LIMITS = AugmentationOptions(
+    shift=0.1, scale=0.2, turn_deg=17.0, turn_share=0.5, color=0.1, occluder_share=0.25
 )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hand_object_recon.training.config import ScheduleSettings
-from hand_object_recon.training.items import BatchOrder
+from hand_object_recon.training.items import BatchOrder, item_loader
 from hand_object_recon.training.moving_average import MovingAverage
 from hand_object_recon.training.schedule import learning_rate_factor
 
@@ -67,3 +67,16 @@ def test_the_moving_average_forgets_the_beginning_and_then_follows_slowly() -> N
     assert np.all(np.diff(values) >= 0)
     assert values[0] == pytest.approx(1.0 - 2.0 / 11.0)
     assert values[-1] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_loading_leaves_the_random_numbers_of_dropout_alone() -> None:
+    places = [{"number": np.array(number)} for number in range(8)]
+
+    class Places(torch.utils.data.Dataset[dict[str, np.ndarray]]):
+        def __getitem__(self, place: tuple[int, int]) -> dict[str, np.ndarray]:
+            return places[place[1]]
+
+    before = torch.get_rng_state()
+    batches = list(item_loader(Places(), BatchOrder(8, 4, steps=2, seed=0), workers=0))
+    assert len(batches) == 2
+    assert torch.equal(torch.get_rng_state(), before)

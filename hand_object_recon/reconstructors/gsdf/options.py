@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from hand_object_recon.networks.augmentation import AugmentationOptions
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
 from hand_object_recon.reconstructors.gsdf.losses import LossSource
 from hand_object_recon.reconstructors.gsdf.network import Sharing
@@ -32,7 +33,7 @@ class CropRule(str, Enum):
     IMAGE = "image"
 
 
-class GSDFOptions(BaseModel):
+class GSDFOptions(AugmentationOptions):
     """What of the method is chosen when it is trained, and kept with its weights.
 
     part
@@ -63,11 +64,7 @@ class GSDFOptions(BaseModel):
         Who is followed where the losses differ.
     own_points
         Each body learns from the points around it alone; the authors' first 1200 epochs.
-    shift, scale, turn_deg, turn_share, color, occluder_share
-        How far crops are changed at random: see ``networks.augmentation``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     part: Part = Part.SHAPE
     width: int = Field(64, ge=24, le=256, multiple_of=8)
@@ -87,12 +84,7 @@ class GSDFOptions(BaseModel):
     clamped_answers: bool = True
     losses: LossSource = LossSource.CODE
     own_points: bool = True
-    shift: float = Field(0.0, ge=0.0, le=0.3)
-    scale: float = Field(0.0, ge=0.0, lt=0.7)
     turn_deg: float = Field(45.0, ge=0.0, le=90.0)
-    turn_share: float = Field(0.6, ge=0.0, le=1.0)
-    color: float = Field(0.2, ge=0.0, lt=1.0)
-    occluder_share: float = Field(0.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _fit_together(self) -> GSDFOptions:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.networks.weights import fill_for_use, load_weights, options_of
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, PoseStage
 from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
@@ -41,22 +39,13 @@ def load_trained_network(path: Path) -> TrainedNetwork:
         installed.
     """
     weights = load_weights(path, METHOD)
-    try:
-        options = GSDFOptions.model_validate(weights.description["options"])
-    except (KeyError, ValidationError) as error:
-        raise InvalidValueError(
-            f"weights file {path} does not say how its network is built: {error}"
-        ) from None
+    options = options_of(weights, path, GSDFOptions)
     if options.part is Part.POSE:
         raise InvalidValueError(
             f"weights file {path} holds the joints' network alone; give one of a later stage"
         )
     network = _whole_network(options)
-    try:
-        network.load_state_dict(weights.tensors)
-    except RuntimeError as error:
-        raise InvalidValueError(f"weights file {path} does not fit its network: {error}") from None
-    network.eval().requires_grad_(False)
+    fill_for_use(network, weights, path)
     return TrainedNetwork(network, options)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.keypoints import WRIST
-from hand_object_recon.networks.augmentation import Augmentation, CropChange, draw_change
+from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.gsdf.conventions import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.reconstructors.gsdf.losses import (
@@ -51,14 +51,6 @@ class GSDFTraining(TrainableMethod):
         self._rules = ShapeRules(
             options.losses, options.largest_distance, options.clamped_answers, options.own_points
         )
-        self._augmentation = Augmentation(
-            shift=options.shift,
-            scale=options.scale,
-            turn_rad=float(np.deg2rad(options.turn_deg)),
-            turn_share=options.turn_share,
-            color=options.color,
-            occluder_share=options.occluder_share,
-        )
 
     def build_network(self) -> nn.Module:
         return new_network(self.options)
@@ -75,7 +67,7 @@ class GSDFTraining(TrainableMethod):
     ) -> dict[str, NDArray[Any]]:
         """(F, ...) of each array, the current frame first: those of ``view_sample``, and
         directions of virtual views (20, 3) or those of ``point_sample``."""
-        change = CropChange() if random is None else draw_change(random, self._augmentation)
+        change = CropChange() if random is None else draw_change(random, self.options)
         samples = [self._sample(one, change, random) for one in records]
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 

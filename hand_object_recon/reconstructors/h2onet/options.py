@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from hand_object_recon.networks.augmentation import AugmentationOptions
 from hand_object_recon.reconstructors.h2onet.losses import OrientationLoss
 
 METHOD: Final = "h2onet"
@@ -13,7 +14,7 @@ FRAMES: Final = 3
 """Frames that the multi-frame network sees: the current one and two earlier ones."""
 
 
-class H2ONetOptions(BaseModel):
+class H2ONetOptions(AugmentationOptions):
     """What of the method is chosen when it is trained, and kept with its weights.
 
     width
@@ -32,11 +33,7 @@ class H2ONetOptions(BaseModel):
         ``camera`` is the paper's; ``ray`` takes out where in the image the crop was cut.
     hidden_hand_share
         A hand less visible than this counts as hidden: 0.4 in the code, 0.5 in the paper.
-    shift, scale, turn_deg, turn_share, color, occluder_share
-        How far crops are changed at random: see ``networks.augmentation``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: int = Field(128, ge=16, le=256, multiple_of=16)
     frames: Literal[1, 3] = 1
@@ -46,12 +43,7 @@ class H2ONetOptions(BaseModel):
     orientation_loss: OrientationLoss = OrientationLoss.CODE
     orientation_from: Literal["camera", "ray"] = "ray"
     hidden_hand_share: float = Field(0.4, ge=0.0, le=1.0)
-    shift: float = Field(0.0, ge=0.0, le=0.3)
     scale: float = Field(0.25, ge=0.0, lt=0.7)
-    turn_deg: float = Field(30.0, ge=0.0, le=90.0)
-    turn_share: float = Field(0.6, ge=0.0, le=1.0)
-    color: float = Field(0.2, ge=0.0, lt=1.0)
-    occluder_share: float = Field(0.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _earlier_frames_are_earlier(self) -> H2ONetOptions:

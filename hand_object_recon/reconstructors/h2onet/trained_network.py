@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.networks.weights import fill_for_use, load_weights, options_of
 from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.options import FRAMES, METHOD, H2ONetOptions
@@ -43,16 +40,7 @@ def load_trained_network(path: Path) -> TrainedNetwork:
         installed.
     """
     weights = load_weights(path, METHOD)
-    try:
-        options = H2ONetOptions.model_validate(weights.description["options"])
-    except (KeyError, ValidationError) as error:
-        raise InvalidValueError(
-            f"weights file {path} does not say how its network is built: {error}"
-        ) from None
+    options = options_of(weights, path, H2ONetOptions)
     network = new_network(options)
-    try:
-        network.load_state_dict(weights.tensors)
-    except RuntimeError as error:
-        raise InvalidValueError(f"weights file {path} does not fit its network: {error}") from None
-    network.eval().requires_grad_(False)
+    fill_for_use(network, weights, path)
     return TrainedNetwork(network, options)

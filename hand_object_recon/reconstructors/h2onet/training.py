@@ -17,7 +17,7 @@ from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.torch_alignment import align_rigid
 from hand_object_recon.hand_model.layer import HandLayer
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.augmentation import Augmentation, CropChange, draw_change
+from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
 from hand_object_recon.reconstructors.h2onet.losses import (
@@ -50,14 +50,6 @@ class H2ONetTraining(TrainableMethod):
         self._layer = HandLayer(model)
         self._faces = torch.from_numpy(model.faces.astype(np.int64))
         self._rules = LossRules(options.with_orientation, options.orientation_loss)
-        self._augmentation = Augmentation(
-            shift=options.shift,
-            scale=options.scale,
-            turn_rad=float(np.deg2rad(options.turn_deg)),
-            turn_share=options.turn_share,
-            color=options.color,
-            occluder_share=options.occluder_share,
-        )
 
     def build_network(self) -> nn.Module:
         return new_network(self.options)
@@ -72,7 +64,7 @@ class H2ONetTraining(TrainableMethod):
         self, records: Sequence[Record], random: np.random.Generator | None
     ) -> dict[str, NDArray[Any]]:
         """(F, ...) of each array that ``network_sample`` gives, the current frame first."""
-        change = CropChange() if random is None else draw_change(random, self._augmentation)
+        change = CropChange() if random is None else draw_change(random, self.options)
         from_ray = self.options.orientation_from == "ray"
         samples = [network_sample(one, change, from_ray=from_ray) for one in records]
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
