@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+from hand_object_recon.networks.hand_crop import HandCrop
 
 _MOST_DEVIATIONS: Final = 2.0
 
@@ -51,6 +53,14 @@ class CropChange:
     colors: tuple[float, float, float] = (1.0, 1.0, 1.0)
     occluder: tuple[float, float, float, float] | None = None
     occluder_color: tuple[int, int, int] = (0, 0, 0)
+
+    def moved(self, crop: HandCrop) -> HandCrop:
+        """The crop shifted by shares of its edge, scaled and turned."""
+        x, y = np.add(crop.center_px, crop.edge_px * np.array(self.shift)).tolist()
+        edge = crop.edge_px * self.scale
+        return replace(
+            crop, center_px=(x, y), edge_px=edge, angle_rad=crop.angle_rad + self.turn_rad
+        )
 
     def recolored(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The (H, W, 3) crop in other colors, its occluder drawn."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.keypoints import KNUCKLES, WRIST
 
 FloatArray = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -46,6 +47,28 @@ class HandCrop:
         center = (low + high) / 2
         edge = max(float((high - low).max()), 1.0)
         return cls((float(center[0]), float(center[1])), edge)
+
+    @classmethod
+    def upright(
+        cls, keypoints_px: FloatArray, enlargement: float = 1.5, *, is_mirrored: bool = False
+    ) -> HandCrop:
+        """The square about a hand of (21, 2) keypoints that shows the knuckles above the wrist.
+
+        Its edge is the longer side of the box about the turned points, times ``enlargement``.
+        Hands differ less between such crops than between those that stand as the image does:
+        how a hand is turned about the viewing axis need not be learned.
+        """
+        sign = -1.0 if is_mirrored else 1.0
+        points = keypoints_px * np.array([sign, 1.0])
+        right, down = points[list(KNUCKLES)].mean(axis=0) - points[WRIST]
+        angle = float(np.arctan2(-right, -down))
+        cosine, sine = np.cos(angle), np.sin(angle)
+        turn = np.array([[cosine, -sine], [sine, cosine]])
+        turned = points @ turn.T
+        low, high = turned.min(axis=0), turned.max(axis=0)
+        x, y = ((low + high) / 2 @ turn).tolist()
+        edge = max(enlargement * float((high - low).max()), 1.0)
+        return cls((sign * x, y), edge, angle, is_mirrored)
 
     def to_crop(self, size: int) -> FloatArray:
         """(2, 3) affine map from image pixels to pixels of a crop with edges of ``size``."""

@@ -16,15 +16,21 @@ from hand_object_recon.networks.upsampling import upsampling
 CELLS: Final = 64
 """Cells along each edge of a heat-map, in depth too."""
 
-_DOUBLINGS: Final = 3
+PAPER_DOUBLINGS: Final = 3
+"""How often the features' size is doubled on the way to the heat-maps."""
 
 
 class VolumeHeatmaps(nn.Module):
-    """Expected places of ``points`` points from features of an eighth of the heat-maps' size."""
+    """Expected places of ``points`` points from features whose size is doubled ``doublings`` times.
 
-    def __init__(self, channels_in: int, channels: int, points: int) -> None:
+    Places count in ``CELLS`` across the image, however many cells the heat-maps have.
+    """
+
+    def __init__(
+        self, channels_in: int, channels: int, points: int, doublings: int = PAPER_DOUBLINGS
+    ) -> None:
         super().__init__()
-        self.neck = upsampling(channels_in, channels, _DOUBLINGS)
+        self.neck = upsampling(channels_in, channels, doublings)
         self.head = nn.Conv2d(channels, points * CELLS, 1)
         self._points = points
 
@@ -35,7 +41,9 @@ class VolumeHeatmaps(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, points, 3) expected cells x, y and depth, the first cell's number being 0."""
-        return expected_cells(self.volumes(features))
+        volumes = self.volumes(features)
+        height, width = volumes.shape[3:]
+        return expected_cells(volumes) * volumes.new_tensor([CELLS / width, CELLS / height, 1.0])
 
 
 def expected_cells(volumes: Tensor) -> Tensor:

@@ -45,6 +45,23 @@ def test_a_pixel_of_the_crop_shows_the_image_where_its_place_leads(crop: HandCro
     assert np.abs(shown - image[y, x]).max() <= 12
 
 
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_an_upright_crop_shows_the_knuckles_above_the_wrist_and_all_keypoints(
+    is_mirrored: bool,
+) -> None:
+    for seed in range(5):
+        keypoints = np.random.default_rng(seed).uniform(10.0, 90.0, (21, 2))
+        crop = HandCrop.upright(keypoints, 1.25, is_mirrored=is_mirrored)
+        places = crop.points_to_crop(keypoints)
+        right, down = places[[5, 9, 13, 17]].mean(axis=0) - places[0]
+        assert right == pytest.approx(0.0, abs=1e-9)
+        assert down < 0.0
+        low, high = places.min(axis=0), places.max(axis=0)
+        np.testing.assert_allclose(low + high, 1.0, atol=1e-9)
+        assert (high - low).max() == pytest.approx(1 / 1.25)
+        assert crop.is_mirrored == is_mirrored
+
+
 def test_turning_and_scaling_agree_with_opencv_s_rotation_matrix() -> None:
     crop = HandCrop((40.5, 30.25), 50.0, angle_rad=0.4)
     oracle = cv2.getRotationMatrix2D((40.5, 30.25), -np.rad2deg(0.4), SIZE / 50.0)

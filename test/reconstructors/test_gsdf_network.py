@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import HandModel, load_hand_model
-from hand_object_recon.networks.volume_heatmaps import CELLS, cells_to_camera, expected_cells
+from hand_object_recon.networks.volume_heatmaps import (
+    CELLS,
+    VolumeHeatmaps,
+    cells_to_camera,
+    expected_cells,
+)
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
 from hand_object_recon.reconstructors.gsdf.folded_field import folded_fields
 from hand_object_recon.reconstructors.gsdf.hand_frames import HandFrames, rest_keypoints
@@ -82,6 +87,17 @@ def test_a_sharp_heat_map_gives_its_cell_and_a_flat_one_the_middle() -> None:
     found = expected_cells(volumes)
     torch.testing.assert_close(found[0, 0], torch.tensor([10.0, 20.0, 30.0]))
     torch.testing.assert_close(found[0, 1], torch.full((3,), (CELLS - 1) / 2))
+
+
+def test_places_count_in_as_many_cells_however_few_the_heat_maps_have() -> None:
+    heatmaps = VolumeHeatmaps(channels_in=8, channels=8, points=1, doublings=2)
+    volumes = heatmaps.volumes(torch.zeros(1, 8, 4, 4))
+    assert volumes.shape == (1, 1, CELLS, 16, 16)
+    sharp = torch.zeros_like(volumes)
+    sharp[0, 0, 30, 5, 10] = 100.0
+    heatmaps.volumes = lambda _: sharp  # type: ignore[method-assign]
+    found = heatmaps(torch.zeros(1, 8, 4, 4))
+    torch.testing.assert_close(found[0, 0], torch.tensor([40.0, 20.0, 30.0]))
 
 
 def test_the_middle_cell_lies_at_the_wrist_s_depth_and_pixels_on_their_rays() -> None:

@@ -20,6 +20,7 @@ from hand_object_recon.core.annotation import (
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.keypoints import KNUCKLES, WRIST
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
@@ -101,9 +102,15 @@ def pixels_of(sample: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
     return np.asarray(projected[:, :2] / projected[:, 2:])
 
 
-@pytest.mark.parametrize("change", [CropChange(), CHANGE], ids=["still", "changed"])
+@pytest.mark.parametrize(
+    ("change", "size", "is_upright"),
+    [(CropChange(), 256, False), (CHANGE, 256, True), (CHANGE, 128, False)],
+    ids=["still", "changed", "small"],
+)
 @pytest.mark.parametrize("side", HandSide)
-def test_joints_are_where_the_crop_shows_them(side: HandSide, change: CropChange) -> None:
+def test_joints_are_where_the_crop_shows_them(
+    side: HandSide, change: CropChange, size: int, is_upright: bool
+) -> None:
     plain = frame_with(side)
     places = project(joints_of(plain), plain.frame.camera)
     for joint in (0, 8, 17):
@@ -111,11 +118,24 @@ def test_joints_are_where_the_crop_shows_them(side: HandSide, change: CropChange
         rows, columns = np.mgrid[: CAMERA.height, : CAMERA.width]
         spot = 255.0 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 2.0**2))
         rgb = np.repeat(spot.round().astype(np.uint8)[..., None], 3, axis=2)
-        _, record = only_record(frame_with(side, rgb=rgb))
-        sample, _ = view_sample(record, change)
+        _, record = only_record(frame_with(side, rgb=rgb), image_size=size, upright=is_upright)
+        sample, _ = view_sample(record, change, size)
         light = sample["image"][0].astype(float)
-        seen = np.array([(light * grid).sum() for grid in np.mgrid[:256, :256][::-1]]) / light.sum()
-        np.testing.assert_allclose(seen, pixels_of(sample)[joint], atol=0.3)
+        grids = np.mgrid[:size, :size][::-1]
+        seen = np.array([(light * grid).sum() for grid in grids]) / light.sum()
+        np.testing.assert_allclose(seen, pixels_of(sample)[joint] * size / 256, atol=0.3)
+
+
+@pytest.mark.parametrize("side", HandSide)
+def test_an_upright_crop_shows_the_knuckles_above_the_wrist(side: HandSide) -> None:
+    plain, upright = (only_record(frame_with(side), upright=one)[1] for one in (False, True))
+    pixels = pixels_of(view_sample(upright, CropChange(), 256)[0])
+    right, down = pixels[list(KNUCKLES)].mean(axis=0) - pixels[WRIST]
+    assert abs(right) < 0.03 * -down
+    turn, rest = Rotation.align_vectors(upright["joints_m"], plain["joints_m"])
+    assert rest < 1e-5
+    np.testing.assert_allclose(turn.as_rotvec()[:2], 0.0, atol=1e-5)
+    assert turn.magnitude() > 0.1
 
 
 def test_a_mirrored_left_hand_gives_the_record_of_the_right_hand() -> None:
@@ -138,7 +158,7 @@ def test_a_mirrored_left_hand_gives_the_record_of_the_right_hand() -> None:
 @pytest.mark.parametrize("side", HandSide)
 def test_points_have_the_distances_that_the_hand_and_the_ball_have_there(side: HandSide) -> None:
     frame = frame_with(side)
-    sample, axes = view_sample(only_record(frame)[1], CHANGE)
+    sample, axes = view_sample(only_record(frame)[1], CHANGE, 256)
     points = point_sample(only_record(frame)[1], axes, OPTIONS.unit_m, 40, None)
     places = points["points"] * OPTIONS.unit_m + sample["joints_m"][0]
     to_ball = np.linalg.norm(places - sample["center_m"], axis=1) - RADIUS_M
@@ -156,7 +176,7 @@ def test_what_is_learned_keeps_its_shape_and_only_turns(right: AnnotatedFrame) -
     record = only_record(right)[1]
     true = joints_of(right)
     for change in (CropChange(), CHANGE):
-        sample, _ = view_sample(record, change)
+        sample, _ = view_sample(record, change, 256)
         turn, rest = Rotation.align_vectors(sample["joints_m"], true)
         assert rest < 1e-4
         np.testing.assert_allclose(turn.apply(BALL_M), sample["center_m"], atol=1e-5)
@@ -165,7 +185,7 @@ def test_what_is_learned_keeps_its_shape_and_only_turns(right: AnnotatedFrame) -
 def test_turning_the_crop_turns_joints_center_and_points_alike(record: Record) -> None:
     oracle = Rotation.from_euler("z", 0.5)
     (still, axes), (turned, turned_axes) = (
-        view_sample(record, CropChange(turn_rad=turn)) for turn in (0.0, 0.5)
+        view_sample(record, CropChange(turn_rad=turn), 256) for turn in (0.0, 0.5)
     )
     for name in ("joints_m", "center_m"):
         np.testing.assert_allclose(turned[name], oracle.apply(still[name]), atol=1e-6)
@@ -192,7 +212,7 @@ def test_a_crop_camera_looks_straight_at_the_middle_and_shows_everything() -> No
 @pytest.mark.parametrize("rule", CropRule)
 def test_the_crop_just_shows_what_it_is_cut_around(right: AnnotatedFrame, rule: CropRule) -> None:
     _, record = only_record(right, crop_around=rule, crop_enlargement=1.0)
-    sample, _ = view_sample(record, CropChange())
+    sample, _ = view_sample(record, CropChange(), 256)
     ball = right.truth.objects[0].vertices_m + BALL_M
     far_corners = np.linalg.inv(CAMERA.matrix) @ [[0.0, CAMERA.width], [0.0, CAMERA.height], [1, 1]]
     framed = {

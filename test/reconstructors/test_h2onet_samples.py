@@ -14,13 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.annotation import AnnotatedFrame, FrameAnnotation, HandAnnotation
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.hands import HandSide
-from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.keypoints import KNUCKLES, WRIST
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.trainable import Record
+from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
 from hand_object_recon.reconstructors.h2onet.samples import (
     hand_records,
     network_sample,
@@ -160,6 +161,34 @@ def test_a_camera_that_looks_along_the_ray_has_the_crop_s_middle_straight_ahead(
     ray = [(x - CAMERA.cx) / CAMERA.fx, (y - CAMERA.cy) / CAMERA.fy, 1.0]
     seen = ray_from_camera @ (np.array(ray) / np.linalg.norm(ray))
     np.testing.assert_allclose(seen, [0.0, 0.0, 1.0], atol=1e-5)
+
+
+@pytest.mark.parametrize("side", HandSide)
+@pytest.mark.parametrize("is_upright", [False, True])
+def test_the_plugin_sees_what_the_network_was_trained_on_and_finds_the_way_back(
+    right_frame: MakeFrame, left_frame: AnnotatedFrame, side: HandSide, is_upright: bool
+) -> None:
+    annotated = right_frame() if side is HandSide.RIGHT else left_frame
+    _, record = only_record(annotated)
+    sample = network_sample(record, CropChange(), from_ray=True, is_upright=is_upright)
+    camera = annotated.frame.camera
+    pixels = project(annotated.truth.hands[0].joints_m.astype(float), camera)
+    detection = HandDetection(side, 0.9, BoundingBox.around(pixels), pixels.astype(np.float32))
+    hand = TrackedHand(1, detection)
+    view = view_of_hand(annotated.frame, hand, from_ray=True, is_upright=is_upright)
+    assert view is not None
+    places = sample["joints_uv"].astype(float)
+    np.testing.assert_allclose(view.crop.points_to_image(places), pixels, atol=0.1)
+    turned = view.rotation @ sample["orientation"]
+    np.testing.assert_allclose(turned, record["orientation"], atol=1e-3)
+    seen = network_images(annotated.frame, [view])[0].numpy() * 255.0
+    inside = slice(40, 88)  # what was kept is cut off farther out
+    gap = seen[:, inside, inside] - sample["image"][:, inside, inside]
+    assert np.abs(gap).mean() < 1.5
+    if is_upright:
+        right, down = places[list(KNUCKLES)].mean(axis=0) - places[WRIST]
+        assert abs(right) < 1e-3
+        assert down < 0.0
 
 
 def test_a_shifted_crop_is_seen_along_another_ray(record: Record) -> None:

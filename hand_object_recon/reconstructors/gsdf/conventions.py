@@ -9,7 +9,7 @@ from typing import Final
 from hand_object_recon.hand_model.inverse_kinematics.swing import PAPER_KNUCKLES, RELEASED_KNUCKLES
 
 IMAGE_SIZE: Final = 256
-"""Edge in pixels of the crop that the networks see."""
+"""Edge of the crop in the pixels that cameras count in; the image itself may have fewer."""
 
 MAP_SIZE: Final = 16
 """Edge in cells of the feature maps that query points are projected into."""

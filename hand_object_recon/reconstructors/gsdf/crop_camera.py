@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
+from hand_object_recon.core.keypoints import KNUCKLES, WRIST
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.networks.viewing_ray import ray_rotation
 
@@ -48,6 +49,13 @@ class CropCamera:
         axes = ray_rotation((slopes.min(axis=0) + slopes.max(axis=0)) / 2).T @ mirror
         half_slope = float(np.abs(_slopes(rays @ axes.T)).max())
         return cls(axes, enlargement * half_slope)
+
+    def upright(self, keypoints: FloatArray) -> CropCamera:
+        """Rolled so that the knuckles of a hand of (21, 3) keypoints, or rays towards them, are
+        above its wrist."""
+        slopes = _slopes(keypoints @ self.axes.T)
+        right, down = slopes[list(KNUCKLES)].mean(axis=0) - slopes[WRIST]
+        return self.moved((0.0, 0.0), 1.0, float(np.arctan2(-right, -down)))
 
     def moved(self, shift: tuple[float, float], scale: float, turn_rad: float) -> CropCamera:
         """Look ``shift`` edges farther right and down, at ``scale`` times as much, and roll.

@@ -3,6 +3,7 @@
 Chen et al., "gSDF: Geometry-Driven Signed Distance Functions for 3D Hand-Object Reconstruction",
 CVPR 2023. A network sees right hands only; left ones are mirrored for it. Crops are (B, 3, 256,
 256), red, green and blue normalised as for ImageNet, seen by a camera that looks straight at them.
+Crops of fewer pixels do as well; cameras are those of a crop of 256 all the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from torch import Tensor, nn
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.networks.resnet import PAPER_WIDTH, ResNet18
 from hand_object_recon.networks.upsampling import upsampling
-from hand_object_recon.networks.volume_heatmaps import CELLS, VolumeHeatmaps, cells_to_camera
+from hand_object_recon.networks.volume_heatmaps import (
+    CELLS,
+    PAPER_DOUBLINGS,
+    VolumeHeatmaps,
+    cells_to_camera,
+)
 from hand_object_recon.reconstructors.gsdf.aligned_features import (
     PLACE_FEATURES,
     aligned_features,
@@ -81,10 +87,13 @@ class Prediction(NamedTuple):
 class PoseNetwork(nn.Module):
     """21 joints from a crop, and a wrist whose depth is known."""
 
-    def __init__(self, width: int, conventions: Conventions) -> None:
+    def __init__(
+        self, width: int, conventions: Conventions, doublings: int = PAPER_DOUBLINGS
+    ) -> None:
         super().__init__()
         self.trunk = ResNet18(width)
-        self.joints = VolumeHeatmaps(self.trunk.channels_out, _NECK_GROWTH * width, KEYPOINT_COUNT)
+        channels_in, channels = self.trunk.channels_out, _NECK_GROWTH * width
+        self.joints = VolumeHeatmaps(channels_in, channels, KEYPOINT_COUNT, doublings)
         self._half_depth_m = conventions.half_depth_m
 
     def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
@@ -99,9 +108,11 @@ class PoseNetwork(nn.Module):
 class PoseStage(nn.Module):
     """What is trained first: the hand's joints, named as they are in ``GSDFNetwork``."""
 
-    def __init__(self, width: int, conventions: Conventions) -> None:
+    def __init__(
+        self, width: int, conventions: Conventions, doublings: int = PAPER_DOUBLINGS
+    ) -> None:
         super().__init__()
-        self.pose = PoseNetwork(width, conventions)
+        self.pose = PoseNetwork(width, conventions, doublings)
 
     def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
         """(B * F, 21, 3) joints of F frames (B, F, 3, 256, 256) of each sample."""
@@ -119,6 +130,8 @@ class GSDFNetwork(nn.Module):
         Frames of a sample help each other.
     width
         Channels after the trunk's stem.
+    doublings
+        See ``VolumeHeatmaps``.
     """
 
     def __init__(
@@ -129,14 +142,15 @@ class GSDFNetwork(nn.Module):
         *,
         is_video: bool = False,
         width: int = PAPER_WIDTH,
+        doublings: int = PAPER_DOUBLINGS,
     ) -> None:
         super().__init__()
         self.conventions, self.sharing = conventions, sharing
         channels, hidden = _NECK_GROWTH * width, _HEAD_GROWTH * width
-        self.pose = PoseNetwork(width, conventions)
+        self.pose = PoseNetwork(width, conventions, doublings)
         self.trunk = None if sharing is Sharing.SINGLE else ResNet18(width)
         self.frames = HandFrames(rest_m, conventions)
-        self.center = VolumeHeatmaps(self.pose.trunk.channels_out, channels, 1)
+        self.center = VolumeHeatmaps(self.pose.trunk.channels_out, channels, 1, doublings)
         self.map_neck = upsampling(self.pose.trunk.channels_out, channels, 1)
         self.video = VideoTransformer(channels) if is_video else None
         self.encoder = nn.Linear(channels + PLACE_FEATURES, channels)

@@ -8,7 +8,12 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from hand_object_recon.networks.augmentation import AugmentationOptions
-from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
+from hand_object_recon.networks.volume_heatmaps import PAPER_DOUBLINGS
+from hand_object_recon.reconstructors.gsdf.conventions import (
+    IMAGE_SIZE,
+    Conventions,
+    Source,
+)
 from hand_object_recon.reconstructors.gsdf.losses import LossSource
 from hand_object_recon.reconstructors.gsdf.network import Sharing
 
@@ -38,8 +43,13 @@ class GSDFOptions(AugmentationOptions):
 
     part
         What the stage trains.
+    image_size
+        Edge of the crop in pixels: 256 in the paper. The network for videos needs that.
     width
         Channels after the trunks' stems: 64 in the paper.
+    heatmap_doublings
+        How often features, a 32nd of the crop's size, are doubled on the way to heat-maps: 3 in
+        the paper.
     sharing
         Which parts share a trunk.
     frames
@@ -52,6 +62,9 @@ class GSDFOptions(AugmentationOptions):
         See ``conventions.Conventions``.
     crop_around, crop_enlargement
         What crops are cut around, and how much longer their edge is.
+    upright
+        Crops are rolled so that the knuckles are above the wrist. Not the paper's; it needs
+        detectors that give keypoints. ``turn_deg`` is then about that.
     kept_points, points
         Points of each kind (inside and outside, of hand and of object) that a record keeps and
         that a step sees.
@@ -67,7 +80,9 @@ class GSDFOptions(AugmentationOptions):
     """
 
     part: Part = Part.SHAPE
+    image_size: int = Field(IMAGE_SIZE, ge=64, le=512, multiple_of=32)
     width: int = Field(64, ge=24, le=256, multiple_of=8)
+    heatmap_doublings: int = Field(PAPER_DOUBLINGS, ge=1, le=4)
     sharing: Sharing = Sharing.ASYMMETRIC
     frames: Literal[1, 3] = 1
     earlier_s: tuple[float, float] = (1 / 6, 2 / 6)
@@ -78,6 +93,7 @@ class GSDFOptions(AugmentationOptions):
     features: Source = Source.PAPER
     crop_around: CropRule = CropRule.HAND_AND_OBJECT
     crop_enlargement: float = Field(1.25, ge=1.0, le=4.0)
+    upright: bool = False
     kept_points: int = Field(2500, ge=1, le=10_000)
     points: int = Field(500, ge=1, le=10_000)
     largest_distance: float = Field(0.05, gt=0.0, le=1.0)
@@ -94,6 +110,11 @@ class GSDFOptions(AugmentationOptions):
         if self.points > self.kept_points:
             raise ValueError(
                 f"points is {self.points}; a record keeps kept_points={self.kept_points}"
+            )
+        if self.frames == VIDEO_FRAMES and self.image_size != IMAGE_SIZE:
+            raise ValueError(
+                f"image_size is {self.image_size} and frames is {VIDEO_FRAMES}; the network for "
+                f"videos sees crops of {IMAGE_SIZE} pixels"
             )
         if self.part is Part.POSE and self.sharing is not Sharing.ASYMMETRIC:
             raise ValueError(

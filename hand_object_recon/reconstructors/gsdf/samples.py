@@ -27,7 +27,6 @@ FloatArray = NDArray[np.floating[Any]]
 Arrays = dict[str, NDArray[Any]]
 
 _KEPT_EDGES: Final = 1.5  # of the network's crop: room to turn and scale
-_KEPT_SIZE: Final = round(_KEPT_EDGES * IMAGE_SIZE)
 _LEAST_VISIBLE_SHARE: Final = 0.1
 _LEAST_EDGE_PX: Final = 24.0
 _KINDS: Final = 4  # inside and outside the hand, inside and outside the object
@@ -36,10 +35,10 @@ _KINDS: Final = 4  # inside and outside the hand, inside and outside the object
 def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[tuple[int, Record]]:
     """A record of each hand that holds something and can be seen at all.
 
-    image (384, 384, 3), which reaches half as far again as the crop; half_slope of the crop;
-    joints_m (21, 3), center_m (3,) of the object, points_m and distances_m of ``SdfSamples``
-    about the wrist. All in the axes of a camera that looks straight at the crop; left hands are
-    mirrored into right ones.
+    image (384, 384, 3) where crops have 256 pixels: it reaches half as far again as the crop;
+    half_slope of the crop; joints_m (21, 3), center_m (3,) of the object, points_m and
+    distances_m of ``SdfSamples`` about the wrist. All in the axes of a camera that looks straight
+    at the crop; left hands are mirrored into right ones.
 
     Raises
     ------
@@ -55,16 +54,16 @@ def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[t
             yield int(hand.side is HandSide.LEFT), record
 
 
-def view_sample(record: Record, change: CropChange) -> tuple[Arrays, FloatArray]:
+def view_sample(record: Record, change: CropChange, image_size: int) -> tuple[Arrays, FloatArray]:
     """What the network sees of a record after a change, with its joints and the object's centre.
 
-    image (3, 256, 256) uint8; camera (3, 3) pixels; joints_m (21, 3); center_m (3,). Beside it
-    the (3, 3) rotation from the record's axes to these.
+    image (3, image_size, image_size) uint8; camera (3, 3) in pixels of a crop of 256; joints_m
+    (21, 3); center_m (3,). Beside it the (3, 3) rotation from the record's axes to these.
     """
     half_slope = float(record["half_slope"])
     crop = CropCamera(np.eye(3), half_slope).moved(change.shift, change.scale, change.turn_rad)
-    kept = CropCamera(np.eye(3), _KEPT_EDGES * half_slope).intrinsics(_KEPT_SIZE)
-    image = change.recolored(crop.cut(record["image"], kept, IMAGE_SIZE))
+    kept = CropCamera(np.eye(3), _KEPT_EDGES * half_slope).intrinsics(len(record["image"]))
+    image = change.recolored(crop.cut(record["image"], kept, image_size))
     sample: Arrays = {
         "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
         "camera": _float32(crop.intrinsics(IMAGE_SIZE).matrix),
@@ -128,6 +127,8 @@ def _record(
     crop = CropCamera.around(rays, options.crop_enlargement, is_mirrored=is_left)
     if 2.0 * crop.half_slope * min(camera.fx, camera.fy) < _LEAST_EDGE_PX:
         return None
+    if options.upright:
+        crop = crop.upright(hand.joints_m)
     wrist_m = hand.joints_m[WRIST].astype(np.float64)
     samples = sdf_samples(
         _hand_body(hand, options.hand_model).seen_from(wrist_m, crop.axes),
@@ -140,7 +141,7 @@ def _record(
         return None
     kept = CropCamera(crop.axes, _KEPT_EDGES * crop.half_slope)
     return {
-        "image": kept.cut(annotated.frame.rgb, camera, _KEPT_SIZE),
+        "image": kept.cut(annotated.frame.rgb, camera, round(_KEPT_EDGES * options.image_size)),
         "half_slope": _float32(crop.half_slope),
         "joints_m": _float32(hand.joints_m @ crop.axes.T),
         "center_m": _float32(held.center_m @ crop.axes.T),

@@ -25,7 +25,7 @@ class TrainedNetwork:
 def new_network(options: GSDFOptions) -> GSDFNetwork | PoseStage:
     """The network that options ask for, newly initialised."""
     if options.part is Part.POSE:
-        return PoseStage(options.width, options.conventions)
+        return PoseStage(options.width, options.conventions, options.heatmap_doublings)
     return _whole_network(options)
 
 
@@ -57,4 +57,5 @@ def _whole_network(options: GSDFOptions) -> GSDFNetwork:
         options.sharing,
         is_video=options.frames == VIDEO_FRAMES,
         width=options.width,
+        doublings=options.heatmap_doublings,
     )

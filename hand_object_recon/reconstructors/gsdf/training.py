@@ -15,7 +15,11 @@ from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
-from hand_object_recon.reconstructors.gsdf.conventions import CHANNEL_DEVIATIONS, CHANNEL_MEANS
+from hand_object_recon.reconstructors.gsdf.conventions import (
+    CHANNEL_DEVIATIONS,
+    CHANNEL_MEANS,
+    IMAGE_SIZE,
+)
 from hand_object_recon.reconstructors.gsdf.losses import (
     ShapeRules,
     ShapeTruth,
@@ -56,7 +60,8 @@ class GSDFTraining(TrainableMethod):
         return new_network(self.options)
 
     def record_settings(self) -> dict[str, Any]:
-        settings = {"hand_model", "crop_around", "crop_enlargement", "unit_m", "kept_points"}
+        settings = {"hand_model", "crop_around", "crop_enlargement", "upright"}
+        settings |= {"image_size", "unit_m", "kept_points"}
         return self.options.model_dump(mode="json", include=settings)
 
     def records(self, annotated: AnnotatedFrame) -> Iterator[tuple[int, Record]]:
@@ -119,7 +124,7 @@ class GSDFTraining(TrainableMethod):
     def _sample(
         self, record: Record, change: CropChange, random: np.random.Generator | None
     ) -> dict[str, NDArray[Any]]:
-        sample, axes = view_sample(record, change)
+        sample, axes = view_sample(record, change, self.options.image_size)
         chance = random or np.random.default_rng(0)
         is_whole = self.options.part is Part.SHAPE
         if not is_whole or self.options.sharing is not Sharing.ASYMMETRIC:
@@ -146,7 +151,7 @@ class GSDFTraining(TrainableMethod):
 
 
 def _seen(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalised (B, F, 3, 256, 256) crops, (B, F, 3, 3) cameras and (B, F, 3) wrists."""
+    """Normalised (B, F, 3, H, W) crops, (B, F, 3, 3) cameras and (B, F, 3) wrists."""
     means, deviations = (
         batch["camera"].new_tensor(values)[:, None, None]
         for values in (CHANNEL_MEANS, CHANNEL_DEVIATIONS)
@@ -187,7 +192,8 @@ def _dot(
     color: tuple[int, int, int],
 ) -> None:
     projected = points_m @ cameras.mT
-    pixels = (projected[..., :2] / projected[..., 2:]).round().int().cpu()
+    pixels = projected[..., :2] / projected[..., 2:] * (len(crops[0]) / IMAGE_SIZE)
+    pixels = pixels.round().int().cpu()
     for crop, places, shown in zip(crops, pixels, is_shown.cpu(), strict=True):
         for x, y in places[shown].tolist():
             cv2.circle(crop, (x, y), 1, color, -1)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.hands import HandSide, TrackedHand
+from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.networks.hand_crop import HandCrop
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
@@ -43,18 +44,24 @@ class HandView:
         return np.asarray(points)
 
 
-def view_of_hand(frame: RgbdFrame, hand: TrackedHand, *, from_ray: bool) -> HandView | None:
+def view_of_hand(
+    frame: RgbdFrame, hand: TrackedHand, *, from_ray: bool, is_upright: bool = False
+) -> HandView | None:
     """The view of a hand; None where it is too small or not in the image.
 
     from_ray
         The network answers for a camera that looks straight at the crop's middle.
+    is_upright
+        The crop is turned so that the knuckles are above the wrist, if the detector gave them.
     """
-    size = (frame.camera.width, frame.camera.height)
-    crop = replace(_crop(hand.detection, size), is_mirrored=hand.side is HandSide.LEFT)
-    if crop.edge_px < LEAST_EDGE_PX:
+    crop = _crop(frame, hand, is_upright)
+    if crop.edge_px < LEAST_EDGE_PX or not _is_in_image(frame, crop):
         return None
-    slopes, _ = crop_slopes(crop, frame.camera)
-    return HandView(hand, crop, ray_rotation(slopes) if from_ray else np.eye(3))
+    rotation = axis_angle_to_matrix(np.array([0.0, 0.0, -crop.angle_rad]))
+    if from_ray:
+        slopes, _ = crop_slopes(crop, frame.camera)
+        rotation = ray_rotation(slopes) @ rotation
+    return HandView(hand, crop, rotation)
 
 
 def network_images(frame: RgbdFrame, views: Sequence[HandView]) -> Tensor:
@@ -63,9 +70,21 @@ def network_images(frame: RgbdFrame, views: Sequence[HandView]) -> Tensor:
     return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
 
 
-def _crop(detection: HandDetection, image_size: tuple[int, int]) -> HandCrop:
-    if detection.keypoints_px is not None:
-        return HandCrop.around(detection.keypoints_px, image_size)
-    box = detection.box
-    corners = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
-    return HandCrop.around(corners, image_size, _BOX_ENLARGEMENT)
+def _crop(frame: RgbdFrame, hand: TrackedHand, is_upright: bool) -> HandCrop:
+    size = (frame.camera.width, frame.camera.height)
+    is_mirrored = hand.side is HandSide.LEFT
+    keypoints_px = hand.detection.keypoints_px
+    if keypoints_px is None:
+        box = hand.detection.box
+        corners = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
+        crop = HandCrop.around(corners, size, _BOX_ENLARGEMENT)
+    elif is_upright:
+        return HandCrop.upright(keypoints_px.astype(np.float64), is_mirrored=is_mirrored)
+    else:
+        crop = HandCrop.around(keypoints_px, size)
+    return replace(crop, is_mirrored=is_mirrored)
+
+
+def _is_in_image(frame: RgbdFrame, crop: HandCrop) -> bool:
+    x, y = crop.center_px
+    return 0.0 <= x < frame.camera.width and 0.0 <= y < frame.camera.height

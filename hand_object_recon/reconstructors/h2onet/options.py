@@ -31,6 +31,9 @@ class H2ONetOptions(AugmentationOptions):
         ``code`` compares rotation matrices, ``paper`` what turns one into the other.
     orientation_from
         ``camera`` is the paper's; ``ray`` takes out where in the image the crop was cut.
+    upright
+        Crops are turned so that the knuckles are above the wrist. Not the paper's; it needs
+        detectors that give keypoints. ``turn_deg`` is then about that.
     hidden_hand_share
         A hand less visible than this counts as hidden: 0.4 in the code, 0.5 in the paper.
     """
@@ -42,6 +45,7 @@ class H2ONetOptions(AugmentationOptions):
     with_orientation: bool = True
     orientation_loss: OrientationLoss = OrientationLoss.CODE
     orientation_from: Literal["camera", "ray"] = "ray"
+    upright: bool = False
     hidden_hand_share: float = Field(0.4, ge=0.0, le=1.0)
     scale: float = Field(0.25, ge=0.0, lt=0.7)
 

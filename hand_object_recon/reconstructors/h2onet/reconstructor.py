@@ -69,12 +69,16 @@ class H2ONetReconstructor(Reconstructor):
                 "h2onet.weights to other weights"
             )
         self._from_ray = options.orientation_from == "ray"
+        self._is_upright = options.upright
         self._estimates = HandEstimates(options.hand_model)
         self._network = _streamed(trained, config.h2onet, self._device)
 
     @torch.inference_mode()
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
-        found = (view_of_hand(frame, hand, from_ray=self._from_ray) for hand in hands)
+        found = (
+            view_of_hand(frame, hand, from_ray=self._from_ray, is_upright=self._is_upright)
+            for hand in hands
+        )
         views = [view for view in found if view is not None]
         if not views:
             return ReconstructorOutput()

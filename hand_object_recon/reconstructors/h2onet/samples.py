@@ -23,6 +23,7 @@ from hand_object_recon.reconstructors.h2onet.hand_views import LEAST_EDGE_PX
 FloatArray = NDArray[np.floating[Any]]
 
 _KEPT_SIZE: Final = 224
+_KEPT_MIDDLE: Final = (_KEPT_SIZE - 1) / 2
 _KEPT_EDGES: Final = _KEPT_SIZE / IMAGE_SIZE  # of the network's crop: room to turn and scale
 _LEAST_VISIBLE_SHARE: Final = 0.1
 _TURNED_BY_MIRROR: Final = np.array([1.0, -1.0, -1.0])
@@ -43,22 +44,24 @@ def hand_records(
 
 
 def network_sample(
-    record: Record, change: CropChange, *, from_ray: bool
+    record: Record, change: CropChange, *, from_ray: bool, is_upright: bool = False
 ) -> dict[str, NDArray[Any]]:
     """What the network sees of a record after a change, and what is true of it.
 
     image (3, 128, 128) uint8; joints_uv (21, 2); orientation (3, 3); pose_rad (45,) of the
     fingers; shape (10,); occluded (6,) int64. ``from_ray``: the orientation is the one seen by a
-    camera that looks straight at the crop's middle, not the real camera's.
+    camera that looks straight at the crop's middle, not the real camera's. ``is_upright``: the
+    crop is turned so that the knuckles are above the wrist, before it is changed.
     """
-    x, y = (_KEPT_SIZE - 1) / 2 + IMAGE_SIZE * np.array(change.shift)
-    crop = HandCrop((float(x), float(y)), IMAGE_SIZE * change.scale, change.turn_rad)
+    middle = HandCrop((_KEPT_MIDDLE, _KEPT_MIDDLE), IMAGE_SIZE)
+    crop = change.moved(HandCrop.upright(record["joints_px"]) if is_upright else middle)
     image = change.recolored(crop.cut(record["image"], IMAGE_SIZE))
     orientation = record["orientation"]
     if from_ray:
-        slopes = record["ray_slopes"] + change.shift * record["ray_slopes_per_edge"]
+        edges = np.subtract(crop.center_px, _KEPT_MIDDLE) / IMAGE_SIZE
+        slopes = record["ray_slopes"] + edges * record["ray_slopes_per_edge"]
         orientation = ray_rotation(slopes).T @ orientation
-    orientation = axis_angle_to_matrix(np.array([0.0, 0.0, change.turn_rad])) @ orientation
+    orientation = axis_angle_to_matrix(np.array([0.0, 0.0, crop.angle_rad])) @ orientation
     return {
         "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
         "joints_uv": _float32(crop.points_to_crop(record["joints_px"])),

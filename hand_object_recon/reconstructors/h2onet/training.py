@@ -66,7 +66,10 @@ class H2ONetTraining(TrainableMethod):
         """(F, ...) of each array that ``network_sample`` gives, the current frame first."""
         change = CropChange() if random is None else draw_change(random, self.options)
         from_ray = self.options.orientation_from == "ray"
-        samples = [network_sample(one, change, from_ray=from_ray) for one in records]
+        samples = [
+            network_sample(one, change, from_ray=from_ray, is_upright=self.options.upright)
+            for one in records
+        ]
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
