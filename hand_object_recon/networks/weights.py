@@ -52,6 +52,21 @@ def load_weights(path: Path, method: str) -> Weights:
     InvalidValueError
         The file is not there, is damaged, or holds something else.
     """
+    weights = read_weights(path)
+    found = weights.description["method"]
+    if found != method:
+        raise InvalidValueError(f"weights file {path} holds {found!r}, not {method!r}")
+    return weights
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a file that holds weights of any method.
+
+    Raises
+    ------
+    InvalidValueError
+        The file is not there, is damaged, or was not written by ``save_weights``.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -63,10 +78,10 @@ def load_weights(path: Path, method: str) -> Weights:
     except (SafetensorError, OSError) as error:
         raise InvalidValueError(f"weights file {path} cannot be read: {error}") from None
     description = json.loads(text) if text else {}
-    if description.get("method") != method:
+    if "method" not in description:
         raise InvalidValueError(
-            f"weights file {path} holds {description.get('method', 'weights of unknown origin')!r},"
-            f" not {method!r}"
+            f"weights file {path} holds weights of unknown origin; give one that "
+            "training here wrote"
         )
     return Weights(tensors, description)
 

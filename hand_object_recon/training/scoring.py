@@ -26,14 +26,17 @@ def mean_scores(
     batch_size: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Mean of each score over so many records, spread evenly over the store."""
+    """Mean of each score over so many records, spread evenly over the store.
+
+    A record for which a score is NaN has nothing that it counts, and is left out of its mean.
+    """
     with _evaluating(network):
         batches = [
             method.scores(network, batch)
             for batch in _batches(method, store, samples, batch_size, device)
         ]
     return {
-        name: float(torch.cat([scores[name].float().cpu() for scores in batches]).mean())
+        name: float(torch.cat([scores[name].float().cpu() for scores in batches]).nanmean())
         for name in batches[0]
     }
 

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
+from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.reconstructors.h2onet.frame_memory import FrameMemory
+from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
 from hand_object_recon.reconstructors.h2onet.network import FrameFeatures, MultiFrameNetwork
+from hand_object_recon.reconstructors.h2onet.occlusion import FingerFusion, Fusion
 from hand_object_recon.reconstructors.h2onet.options import H2ONetOptions
 from hand_object_recon.reconstructors.h2onet.streamed_network import StreamedThreeFrames
 from hand_object_recon.reconstructors.h2onet.trained_network import new_network
@@ -67,6 +70,34 @@ def test_dropped_frames_leave_the_nearest_of_those_that_came(stream: Stream) -> 
     for time_s in (0.0, 0.1, 0.5):
         stream.see(time_s)
     assert stream.see(0.55) == [0.5, 0.1]
+
+
+@pytest.mark.parametrize("fusion", Fusion)
+def test_earlier_frames_correct_the_orientation_where_fusion_says_so(fusion: Fusion) -> None:
+    crops = torch.rand(3, 2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    network = new_network(H2ONetOptions(width=16, frames=3, fusion=fusion)).eval()
+    torch.nn.init.normal_(network.decoder.lifting)
+    with torch.inference_mode():
+        hands = network(crops)[0]
+    about_wrist = hands.canonical_joints - hands.canonical_joints[:, :1]
+    as_seen_now = about_wrist @ hands.orientation.mT
+    gap = hands.joints - hands.joints[:, :1] - as_seen_now
+    is_as_seen_now = bool(gap.norm() < 0.02 * as_seen_now.norm())
+    assert is_as_seen_now == (fusion is not Fusion.FINGERS_AND_ORIENTATION)
+
+
+@pytest.mark.parametrize("is_even", [False, True])
+def test_frames_that_show_a_finger_count_more_unless_all_count_the_same(is_even: bool) -> None:
+    torch.manual_seed(0)
+    template = MeshTemplate.of_model(load_hand_model("open_hand", HandSide.RIGHT))
+    fusion = FingerFusion(16, template, is_even=is_even)
+    vertices = torch.randn(3, 2, 778, 4)
+    logits = torch.randn(3, 2, 2, 6)
+    with torch.no_grad():
+        plain = fusion(vertices, logits)
+        swapped = fusion(vertices[[0, 2, 1]], logits)  # the other frame is said to be hidden
+    assert torch.allclose(plain, swapped, atol=1e-5) == is_even
 
 
 def test_after_a_long_gap_the_current_frame_stands_in(stream: Stream) -> None:

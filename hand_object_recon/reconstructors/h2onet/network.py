@@ -18,6 +18,7 @@ from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
 from hand_object_recon.reconstructors.h2onet.occlusion import (
     OWN_JOINTS,
     FingerFusion,
+    Fusion,
     OcclusionJoints,
     OcclusionNetwork,
 )
@@ -107,8 +108,9 @@ class SingleFrameNetwork(_MeshNetwork):
 class MultiFrameNetwork(_MeshNetwork):
     """H2ONet on a crop and two earlier ones.
 
-    ``turns_joints``: whether the correction that earlier frames make to the orientation is
-    applied to the joints too. The authors' code applies it to the vertices only.
+    ``fusion``: what they help with. ``turns_joints``: whether the correction that earlier frames
+    make to the orientation is applied to the joints too. The authors' code applies it to the
+    vertices only.
     """
 
     def __init__(
@@ -117,12 +119,15 @@ class MultiFrameNetwork(_MeshNetwork):
         template: MeshTemplate,
         occlusion_joints: OcclusionJoints = OWN_JOINTS,
         *,
+        fusion: Fusion = Fusion.FINGERS_AND_ORIENTATION,
         turns_joints: bool = True,
     ) -> None:
         super().__init__(width, template)
         self.occlusion = OcclusionNetwork(width, occlusion_joints)
-        self.finger_fusion = FingerFusion(width, template)
-        self.orientation_correction = OrientationHead(16 * width, width)
+        self.finger_fusion = FingerFusion(width, template, is_even=fusion is Fusion.EVEN)
+        self.orientation_correction = None
+        if fusion is Fusion.FINGERS_AND_ORIENTATION:
+            self.orientation_correction = OrientationHead(16 * width, width)
         self._turns_joints = turns_joints
 
     def forward(self, images: Tensor) -> tuple[HandMesh, HandMesh]:
@@ -157,6 +162,8 @@ class MultiFrameNetwork(_MeshNetwork):
         logits = torch.stack([frame.occlusion_logits for frame in frames]).detach()
         vertices = torch.stack([frame.vertices for frame in frames])
         canonical = self.decoder.head(current.vertices) + self.finger_fusion(vertices, logits)
+        if self.orientation_correction is None:
+            return self._hands(current, canonical)
         orientations = torch.stack([frame.orientation for frame in frames])
         seen = newest_seen(orientations, logits)
         correction = rows_to_rotation(

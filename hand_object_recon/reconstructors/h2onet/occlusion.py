@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 import torch
@@ -41,6 +42,17 @@ OFFICIAL_JOINTS: Final = OcclusionJoints(
 """The authors' lists: numbered as MANO orders joints, though the features are not."""
 
 
+class Fusion(str, Enum):
+    """What earlier frames help with, from row iii to row vi of the paper's table 5."""
+
+    EVEN = "even"
+    """Vertices take as much from each frame; orientation comes from the current one."""
+    FINGERS = "fingers"
+    """Fingers take their features from the frames that show them."""
+    FINGERS_AND_ORIENTATION = "fingers_and_orientation"
+    """And the orientation is corrected by the newest frame that shows any finger."""
+
+
 class OcclusionNetwork(nn.Module):
     """(B, 21, 2w) joint features to (B, 2, 6) logits: five fingers, then the whole hand."""
 
@@ -74,9 +86,12 @@ class OcclusionNetwork(nn.Module):
 
 
 class FingerFusion(nn.Module):
-    """Offsets of the current frame's vertices from the features of three frames (section 3.3)."""
+    """Offsets of the current frame's vertices from the features of three frames (section 3.3).
 
-    def __init__(self, width: int, template: MeshTemplate) -> None:
+    is_even: each frame counts a third, whatever it shows.
+    """
+
+    def __init__(self, width: int, template: MeshTemplate, *, is_even: bool = False) -> None:
         super().__init__()
         channels = width // 4
         fingers = torch.full((template.vertex_count,), 5)
@@ -90,10 +105,13 @@ class FingerFusion(nn.Module):
         )
         self.head = SpiralConvolution(channels, 3, template.spirals[0])
         self.apply(start_relu_layer)
+        self._is_even = is_even
 
     def forward(self, vertices: Tensor, occlusion_logits: Tensor) -> Tensor:
         """(B, V, 3) from vertices (3, B, V, w / 4) and occlusion_logits (3, B, 2, 6)."""
         visible = torch.softmax(occlusion_logits, dim=2)[:, :, VISIBLE, :5]
+        if self._is_even:
+            visible = torch.ones_like(visible)
         palm = torch.ones_like(visible[..., :1])
         of_vertex = torch.cat([visible, palm], dim=2)[..., self.finger_of_vertex]
         weights = torch.softmax(of_vertex, dim=0)

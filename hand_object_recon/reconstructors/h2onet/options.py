@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hand_object_recon.networks.augmentation import AugmentationOptions
 from hand_object_recon.reconstructors.h2onet.losses import OrientationLoss
+from hand_object_recon.reconstructors.h2onet.occlusion import Fusion
 
 METHOD: Final = "h2onet"
 FRAMES: Final = 3
@@ -21,6 +22,8 @@ class H2ONetOptions(AugmentationOptions):
         Channels the encoder begins with: 128 in the paper.
     frames
         1 for the network of single frames, 3 for the one that earlier frames help.
+    fusion
+        What earlier frames help with.
     hand_model
         Whose mesh it gives.
     earlier_s
@@ -40,6 +43,7 @@ class H2ONetOptions(AugmentationOptions):
 
     width: int = Field(128, ge=16, le=256, multiple_of=16)
     frames: Literal[1, 3] = 1
+    fusion: Fusion = Fusion.FINGERS_AND_ORIENTATION
     hand_model: str = "open_hand"
     earlier_s: tuple[float, float] = (5 / 30, 10 / 30)
     with_orientation: bool = True

@@ -26,8 +26,9 @@ class TrainedNetwork:
 def new_network(options: H2ONetOptions) -> HandNetwork:
     """The network that options ask for, newly initialised."""
     template = MeshTemplate.of_model(load_hand_model(options.hand_model, HandSide.RIGHT))
-    kind = MultiFrameNetwork if options.frames == FRAMES else SingleFrameNetwork
-    return kind(options.width, template)
+    if options.frames == FRAMES:
+        return MultiFrameNetwork(options.width, template, fusion=options.fusion)
+    return SingleFrameNetwork(options.width, template)
 
 
 def load_trained_network(path: Path) -> TrainedNetwork:

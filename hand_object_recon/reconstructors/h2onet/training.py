@@ -90,6 +90,12 @@ class H2ONetTraining(TrainableMethod):
                 _about_wrist(found.canonical_joints), _about_wrist(truth.canonical_joints)
             ),
         }
+        of_fingers = torch.linalg.vector_norm(joints - true_joints, dim=2)[:, 1:].unflatten(
+            1, (5, 4)
+        )
+        is_hidden = truth.occluded[:, :5].bool()
+        for name, counted in (("visible", ~is_hidden), ("hidden", is_hidden)):
+            scores[f"{name}_fingers_mm"] = 1e3 * _mean_where(of_fingers.mean(dim=2), counted)
         if found.occlusion_logits is not None:
             right = found.occlusion_logits.argmax(dim=1)[:, :5] == truth.occluded[:, :5]
             scores["finger_occlusion_accuracy"] = right.float().mean(dim=1)
@@ -156,6 +162,12 @@ def _about_wrist(joints: Tensor) -> Tensor:
 def _distance_mm(joints: Tensor, true_joints: Tensor) -> Tensor:
     distance: Tensor = torch.linalg.vector_norm(joints - true_joints, dim=2)
     return 1e3 * distance.mean(dim=1)
+
+
+def _mean_where(values: Tensor, counted: Tensor) -> Tensor:
+    """(B,) of (B, N); NaN where nothing counts."""
+    mean: Tensor = torch.where(counted, values, torch.nan).nanmean(dim=1)
+    return mean
 
 
 def _marked(
