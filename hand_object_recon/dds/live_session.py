@@ -19,9 +19,9 @@ from hand_object_recon.messages.typestore import DIAGNOSTICS_TYPE, message_types
 from hand_object_recon.pipeline.live.camera_stream import Stream
 from hand_object_recon.pipeline.live.conditions import Notice
 from hand_object_recon.pipeline.live.diagnostics import DIAGNOSTICS_TOPIC, diagnostic_statuses
-from hand_object_recon.pipeline.live.engine import (
+from hand_object_recon.pipeline.live.engine import LiveEngine
+from hand_object_recon.pipeline.live.engine_events import (
     EngineState,
-    LiveEngine,
     LiveEvents,
     LiveResult,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hand_object_recon.core.errors import InvalidValueError
-from hand_object_recon.pipeline.live.engine import LiveResult
+from hand_object_recon.pipeline.live.engine_events import LiveResult
 from hand_object_recon.visualization.frame_meshes import frame_meshes
 from hand_object_recon.visualization.mesh_files import write_mesh_file
 

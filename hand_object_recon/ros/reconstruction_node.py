@@ -23,9 +23,9 @@ from hand_object_recon.core.errors import ConfigError, HandObjectReconError, Sta
 from hand_object_recon.messages.markers import serialized_deletion_of_all
 from hand_object_recon.pipeline.live.conditions import Notice
 from hand_object_recon.pipeline.live.diagnostics import diagnostic_statuses
-from hand_object_recon.pipeline.live.engine import (
+from hand_object_recon.pipeline.live.engine import LiveEngine
+from hand_object_recon.pipeline.live.engine_events import (
     EngineState,
-    LiveEngine,
     LiveEvents,
     LiveResult,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.messages.typestore import TRANSFORMS_TYPE, deserialize, serialize
-from hand_object_recon.pipeline.live.engine import LiveResult
+from hand_object_recon.pipeline.live.engine_events import LiveResult
 from hand_object_recon.pipeline.live.outputs import RAW_OVERLAY_TOPIC, LiveOutputs
 from hand_object_recon.recordings.result_topics import (
     OVERLAY_CAMERA_INFO_TOPIC,

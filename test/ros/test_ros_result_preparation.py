@@ -18,7 +18,7 @@ from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.messages.typestore import deserialize
-from hand_object_recon.pipeline.live.engine import LiveResult
+from hand_object_recon.pipeline.live.engine_events import LiveResult
 from hand_object_recon.pipeline.live.outputs import (
     RAW_OVERLAY_TOPIC,
     RESULT_TOPICS,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Final
 
 from hand_object_recon.messages.diagnostics import DiagnosticStatus, StatusLevel
-from hand_object_recon.pipeline.live.engine import EngineState
+from hand_object_recon.pipeline.live.engine_events import EngineState
 from hand_object_recon.pipeline.live.statistics import LiveSnapshot, Percentiles
 
 DIAGNOSTICS_TOPIC: Final = "/diagnostics"

@@ -2,93 +2,47 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Final
 
-from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PipelineConfig, changed_config
 from hand_object_recon.core.errors import (
     FrameError,
-    HandObjectReconError,
     PluginError,
     StateError,
 )
 from hand_object_recon.core.hands import HandSide, HandTopology
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.pipeline.build import build_pipeline
 from hand_object_recon.pipeline.live.camera_stream import Stream, Subscription, subscriptions
-from hand_object_recon.pipeline.live.conditions import Conditions, Notice
+from hand_object_recon.pipeline.live.conditions import Conditions
+from hand_object_recon.pipeline.live.engine_events import (
+    ChangeReport,
+    EngineState,
+    LiveEvents,
+    LiveResult,
+)
 from hand_object_recon.pipeline.live.frame_decoder import FrameDecoder, PendingFrame
 from hand_object_recon.pipeline.live.frame_intake import FrameIntake
 from hand_object_recon.pipeline.live.inference_thread import InferenceThread
+from hand_object_recon.pipeline.live.pipeline_loading import (
+    error_text,
+    give_back_memory,
+    loaded_pipeline,
+)
 from hand_object_recon.pipeline.live.statistics import (
     LiveSnapshot,
     LiveStatistics,
-    free_gpu_memory,
     gpu_memory_mb,
 )
-from hand_object_recon.pipeline.pipeline import DetectedFrame, FrameResult, Pipeline
+from hand_object_recon.pipeline.pipeline import DetectedFrame, Pipeline
 from hand_object_recon.pipeline.stage_clock import StageClock
 
 _NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
-
-
-class EngineState(str, Enum):
-    """The primary states of a ROS 2 lifecycle node."""
-
-    UNCONFIGURED = "unconfigured"
-    INACTIVE = "inactive"
-    ACTIVE = "active"
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True, eq=False)
-class LiveResult:
-    """A frame, what was found in it, and the meshes its hands come in, by topology name."""
-
-    frame: RgbdFrame
-    result: FrameResult
-    topologies: Mapping[str, HandTopology]
-
-
-def _ignore(_: object) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class LiveEvents:
-    """What a host is called back with, from whichever thread it happens in.
-
-    The functions are to return soon and may not change the engine's state or settings.
-
-    result
-        Every reconstructed frame, in the inference thread.
-    notice
-        Each trouble once, and its end once.
-    failed
-        The pipeline was given up: the engine is unconfigured, and this is why.
-    """
-
-    result: Callable[[LiveResult], None]
-    notice: Callable[[Notice], None] = _ignore
-    failed: Callable[[HandObjectReconError], None] = _ignore
-
-
-@dataclass(frozen=True)
-class ChangeReport:
-    """What a change did, in words, and how long it took."""
-
-    text: str
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +129,7 @@ class LiveEngine:
             licence = load_hand_model(config.hand_model, HandSide.RIGHT).licence
             inference = self._start_threads()
             try:
-                inference.run(lambda: self._take_over(_loaded_pipeline(config), config))
+                inference.run(lambda: self._take_over(loaded_pipeline(config), config))
             except BaseException:
                 self._stop_threads()
                 raise
@@ -259,7 +213,7 @@ class LiveEngine:
             start_ns = self._steady_ns()
             config = changed_config(self._config, values)
             if config.reconstructor != self._config.reconstructor:
-                loaded = _loaded_pipeline(config)
+                loaded = loaded_pipeline(config)
                 self._hand_over(loaded, config)
             else:
                 self._in_thread(lambda: self._apply(config))
@@ -406,7 +360,7 @@ class LiveEngine:
                 self._statistics.forget_latency()
         self._close(earlier)
         del earlier
-        _give_back_memory()
+        give_back_memory()
 
     def _apply(self, config: PipelineConfig) -> None:
         with self._detecting:
@@ -428,7 +382,7 @@ class LiveEngine:
                 self._topologies = {}
         self._close(earlier)
         del earlier
-        _give_back_memory()
+        give_back_memory()
 
     def _close(self, pipeline: Pipeline | None) -> None:
         if pipeline is None:
@@ -437,7 +391,7 @@ class LiveEngine:
             pipeline.close()
         except Exception as error:  # a third party's plugin may raise anything
             with self._lock:
-                text = f"{pipeline.method} could not free its memory: {_text(error)}"
+                text = f"{pipeline.method} could not free its memory: {error_text(error)}"
                 self._conditions.tell("plugins", text)
 
     def _reconstruct(self, given: _DetectedInput) -> None:
@@ -473,7 +427,7 @@ class LiveEngine:
 
     def _fail(self, error: Exception) -> None:
         """Drop a frame that a plugin or the host failed on; give up if that goes on."""
-        reason = f"a frame failed with {self._config.reconstructor}: {_text(error)}"
+        reason = f"a frame failed with {self._config.reconstructor}: {error_text(error)}"
         self._failures += 1
         self._is_to_forget = True
         is_over = self._failures >= self._config.live.failed_frames
@@ -542,37 +496,6 @@ class LiveEngine:
         with self._lock:
             self._statistics.counts.unreadable += 1
             self._conditions.see("frames", str(error), self._steady_ns())
-
-
-def _loaded_pipeline(config: PipelineConfig) -> Pipeline:
-    """A pipeline that is ready to run; whatever its plugins raise comes as a PluginError."""
-    try:
-        pipeline = build_pipeline(config)
-        try:
-            pipeline.warm_up()
-        except Exception:
-            with suppress(Exception):  # the first error is the one to tell
-                pipeline.close()
-            raise
-    except HandObjectReconError:
-        raise
-    except Exception as error:  # a third party's plugin may raise anything
-        raise PluginError(
-            f"detector {config.detector!r} and reconstructor {config.reconstructor!r} cannot be "
-            f"started: {_text(error)}"
-        ) from error
-    return pipeline
-
-
-def _give_back_memory() -> None:
-    gc.collect()  # a network's modules hold each other
-    free_gpu_memory()
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, HandObjectReconError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
 
 
 def _calm_ns(config: PipelineConfig) -> int:

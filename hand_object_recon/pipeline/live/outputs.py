@@ -32,7 +32,7 @@ from hand_object_recon.messages.typestore import (
     Message,
     serialize,
 )
-from hand_object_recon.pipeline.live.engine import LiveResult
+from hand_object_recon.pipeline.live.engine_events import LiveResult
 from hand_object_recon.recordings.image_encoding import color_message
 from hand_object_recon.recordings.result_topics import (
     MARKERS_TOPIC,

@@ -22,9 +22,9 @@ from hand_object_recon.messages.images import camera_info_message, image_message
 from hand_object_recon.messages.typestore import serialize
 from hand_object_recon.pipeline.live.camera_stream import Stream
 from hand_object_recon.pipeline.live.conditions import Notice
-from hand_object_recon.pipeline.live.engine import (
+from hand_object_recon.pipeline.live.engine import LiveEngine
+from hand_object_recon.pipeline.live.engine_events import (
     ChangeReport,
-    LiveEngine,
     LiveEvents,
     LiveResult,
 )

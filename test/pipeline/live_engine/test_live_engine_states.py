@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from hand_object_recon.core.errors import InvalidValueError, PluginError, StateError
-from hand_object_recon.pipeline.live.engine import EngineState, LiveEvents, LiveResult
+from hand_object_recon.pipeline.live.engine_events import (
+    EngineState,
+    LiveEvents,
+    LiveResult,
+)
 
 OTHER = "live_engine_plugins:Other"
 DEFECTIVE = "live_engine_plugins:Defective"

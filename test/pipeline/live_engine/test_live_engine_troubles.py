@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hand_object_recon.pipeline.live.engine import EngineState
+from hand_object_recon.pipeline.live.engine_events import EngineState
 
 S = 1_000_000_000
 
