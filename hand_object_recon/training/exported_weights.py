@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hand_object_recon import __version__
-from hand_object_recon.networks.weights import Weights, save_weights
-from hand_object_recon.training.config import TrainingConfig
+from hand_object_recon.networks.weights import Weights, read_weights, save_weights
+from hand_object_recon.training.config import DataSettings, TrainingConfig
 from hand_object_recon.training.stage import Stage
 
 _OWN_DATA_LICENCE: Final = "Apache-2.0"
@@ -27,23 +27,34 @@ def export_weights(
         "steps": stage.step,
         "batch_size": config.batch_size,
         "seed": config.seed,
-        "data": config.data.model_dump(mode="json"),
+        "data": _source(config.data),
         "validation": dict(scores),
         "version": __version__,
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "licence": _licence(config),
+        "licence": weights_licence(config),
     }
     digest = save_weights(path, Weights(stage.scored.state_dict(), description))
     card = path.with_suffix(".card.md")
     card.write_text(_card(path.name, digest, description, stage), encoding="utf-8")
 
 
-def _licence(config: TrainingConfig) -> str:
+def weights_licence(config: TrainingConfig) -> str:
     """Ours alone where every sample is of our own making, from the first weights on."""
-    is_own = config.data.synthetic is not None and all(
-        stage.begin_from is None for stage in config.stages
-    )
+    beginnings = [stage.begin_from for stage in config.stages if stage.begin_from is not None]
+    is_own = config.data.synthetic is not None and all(_is_own(path) for path in beginnings)
     return _OWN_DATA_LICENCE if is_own else _OTHER_DATA_LICENCE
+
+
+def _source(data: DataSettings) -> dict[str, Any]:
+    """What samples were made of; where they lay says something only if it was nothing else."""
+    places = {"build_workers"}
+    if data.synthetic is not None or data.shards is not None:
+        places |= {"store", "validation_store"}
+    return data.model_dump(mode="json", exclude=places)
+
+
+def _is_own(weights: Path) -> bool:
+    return read_weights(weights).description.get("licence") == _OWN_DATA_LICENCE
 
 
 def _card(name: str, digest: str, description: Mapping[str, Any], stage: Stage) -> str:
@@ -52,7 +63,7 @@ def _card(name: str, digest: str, description: Mapping[str, Any], stage: Stage) 
         f"| {key} | {value:.4g} |" for key, value in description["validation"].items()
     )
     data = description["data"]
-    source = data["synthetic"] or data["shards"] or data["store"]
+    source = data["synthetic"] or data["shards"] or data.get("store")
     return (
         f"# {name}\n\n"
         f"Weights of {description['method']} ({options}).\n\n"

@@ -17,12 +17,13 @@ import yaml
 from torch.utils.data import default_collate
 
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
-from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.networks.weights import Weights, load_weights, save_weights
 from hand_object_recon.reconstructors.h2onet.trained_network import load_trained_network
 from hand_object_recon.training.checkpoints import CHECKPOINT_FILE, load_checkpoint
 from hand_object_recon.training.config import TrainingConfig, load_training_config
 from hand_object_recon.training.engine import Training
 from hand_object_recon.training.events import TrainingEvents
+from hand_object_recon.training.exported_weights import weights_licence
 from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.logs import LOG_FILE
 from hand_object_recon.training.methods import build_method
@@ -214,6 +215,33 @@ def test_weights_say_what_they_are(training_values: MakeValues, tmp_path: Path) 
     assert "SHA-256" in card
     with pytest.raises(InvalidValueError, match="not 'gsdf'"):
         load_weights(tmp_path / "one.safetensors", "gsdf")
+
+
+@pytest.mark.parametrize(
+    ("begin_from", "synthetic", "licence"),
+    [
+        (None, True, "Apache-2.0"),
+        ("Apache-2.0", True, "Apache-2.0"),
+        ("for research only", True, "bound by"),
+        (None, False, "bound by"),
+    ],
+)
+def test_weights_are_ours_to_give_where_nothing_they_learned_from_is_another_s(
+    training_values: MakeValues,
+    tmp_path: Path,
+    begin_from: str | None,
+    synthetic: bool,
+    licence: str,
+) -> None:
+    values = training_values()
+    if synthetic:
+        values["data"] = {**values["data"], "synthetic": {"takes": 2}}
+    if begin_from is not None:
+        beginning = tmp_path / "begin.safetensors"
+        save_weights(beginning, Weights({}, {"method": "h2onet", "licence": begin_from}))
+        values["stages"] = [{**values["stages"][0], "begin_from": str(beginning)}]
+    config = TrainingConfig.model_validate(values)
+    assert weights_licence(config).startswith(licence)
 
 
 def test_a_folder_with_a_training_is_not_overwritten(

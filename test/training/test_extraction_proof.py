@@ -1,0 +1,89 @@
+"""The proof goes over a store's records and says whether searching lost anything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.weights import Weights, save_weights
+from hand_object_recon.reconstructors.gsdf.dense_comparison import DenseComparison
+from hand_object_recon.reconstructors.gsdf.extraction_proof import holds, summary
+from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork
+from hand_object_recon.reconstructors.gsdf.options import METHOD, CropRule, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.trained_network import new_network
+from hand_object_recon.training import extraction_proof
+from hand_object_recon.training.extraction_proof import main
+
+OPTIONS = GSDFOptions(width=24, image_size=128, crop_around=CropRule.HAND)
+
+
+class OneRecord:
+    """A store of a record that shows noise where a hand is."""
+
+    def __init__(self, folder: Path) -> None:
+        random = np.random.default_rng(0)
+        rest = rest_keypoints(load_hand_model("open_hand", HandSide.RIGHT)).numpy()
+        self._record: dict[str, NDArray[Any]] = {
+            "image": random.integers(0, 256, (192, 192, 3), dtype=np.uint8),
+            "half_slope": np.array(0.25, dtype=np.float32),
+            "joints_m": np.asarray(rest - rest.mean(axis=0) + [0.0, 0.0, 0.6], dtype=np.float32),
+            "center_m": np.array([0.0, 0.0, 0.6], dtype=np.float32),
+        }
+
+    def __len__(self) -> int:
+        return 1
+
+    def record(self, number: int) -> dict[str, NDArray[Any]]:
+        return self._record
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Of a network that nobody trained and that sees hand and object in many places."""
+    torch.manual_seed(1)
+    network = new_network(OPTIONS).requires_grad_(False)
+    assert isinstance(network, GSDFNetwork)
+    path = tmp_path / "random.safetensors"
+    for head in (network.hand_head, network.object_head):
+        head.last.bias.fill_(-0.02)
+    save_weights(
+        path,
+        Weights(
+            network.state_dict(), {"method": METHOD, "options": OPTIONS.model_dump(mode="json")}
+        ),
+    )
+    return path
+
+
+def test_it_reports_hand_and_object_and_the_worst(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extraction_proof, "SampleStore", OneRecord)
+    status = main([str(weights), "store", "--cells", "32"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].count("DenseComparison") == 2
+    worst = re.match(
+        r"2 surfaces: worst gap (\S+) voxels, largest lost part (\d+) voxels", lines[1]
+    )
+    assert worst is not None
+    assert status == int(float(worst[1]) > 0.5 or int(worst[2]) > 50)
+
+
+def test_it_holds_up_to_half_a_voxel_and_fifty_lost_ones() -> None:
+    fine = DenseComparison(0.5, 50, 0.02)
+    assert holds([fine])
+    assert not holds([fine, DenseComparison(0.51, 0, 0.02)])
+    assert not holds([fine, DenseComparison(0.0, 51, 0.02)])
+    assert summary([fine, DenseComparison(0.1, 60, 0.04)]) == (
+        "2 surfaces: worst gap 0.500 voxels, largest lost part 60 voxels, 3.0 % of the points asked"
+    )
