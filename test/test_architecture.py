@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interaction": HAND_MODEL | OBJECT_MODEL,
     "networks": HAND_MODEL,
     "detectors": NETWORKS,
-    "reconstructors": NETWORKS,
+    "reconstructors": NETWORKS | OBJECT_MODEL,
     "visualization": GEOMETRY,
     "messages": CORE,
     "recordings": MESSAGES,

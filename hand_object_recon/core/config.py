@@ -230,11 +230,48 @@ class H2ONetSettings(Section):
     weights: str = setting(
         "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
     )
+    official_repository: str = setting(
+        "",
+        "Clone of the authors' repository; weights is then one of their checkpoints, and "
+        "hand_model is MANO.",
+    )
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", "Where the network runs; auto takes CUDA where there is a device."
     )
     runtime: Literal["torch", "openvino"] = setting(
         "torch", "What runs it; openvino is several times as fast on a CPU, and an extra."
+    )
+
+
+class GSDFSettings(Section):
+    weights: str = setting(
+        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "auto", "Where the network runs; auto takes CUDA where there is a device."
+    )
+    mesh_cells: int = setting(
+        64,
+        "Cells along each edge of the cube around hand and object that meshes are made in; a "
+        "multiple of 32. The paper has 128.",
+        run_time=True,
+        ge=32,
+        le=256,
+        multiple_of=32,
+    )
+    mesh_rate_hz: float = setting(
+        2.0,
+        "How often meshes are made; joints, and where objects are, come with every frame.",
+        run_time=True,
+        gt=0.0,
+        le=60.0,
+    )
+    mesh_faces: int = setting(
+        2000,
+        "Triangles the mesh of a hand or an object is reduced to.",
+        run_time=True,
+        ge=100,
+        le=100000,
     )
 
 
@@ -318,6 +355,7 @@ class PipelineConfig(Section):
     mediapipe_hands: MediapipeHandsSettings = MediapipeHandsSettings()
     rgbd_fit: RgbdFitSettings = RgbdFitSettings()
     h2onet: H2ONetSettings = H2ONetSettings()
+    gsdf: GSDFSettings = GSDFSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

@@ -175,6 +175,32 @@ class HandTopology:
 
 
 @dataclass(frozen=True, eq=False)
+class HandSurface:
+    """A closed mesh of a hand whose vertices are of no hand model.
+
+    vertices_m
+        (V, 3) float32 metres in the camera optical frame.
+    faces
+        (F, 3) int32, counter-clockwise seen from outside.
+    normals
+        (V, 3) float32 unit normals outwards.
+    """
+
+    vertices_m: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    normals: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for name in ("vertices_m", "normals"):
+            shape = (None if name == "vertices_m" else len(self.vertices_m), 3)
+            value = getattr(self, name)
+            array = require_array(f"hand surface {name}", value, shape, np.float32, finite=True)
+            object.__setattr__(self, name, array)
+        faces = require_faces("hand surface faces", self.faces, len(self.vertices_m))
+        object.__setattr__(self, "faces", faces)
+
+
+@dataclass(frozen=True, eq=False)
 class HandEstimate:
     """One hand in space, in metres, in the camera optical frame (x right, y down, z forward).
 
@@ -194,6 +220,10 @@ class HandEstimate:
     placement_residual_m
         Median distance between the visible surface and the measured depth; NaN where no depth
         was measured on the hand.
+    surface
+        The hand's surface as a method saw it that is bound to no hand model, where it saw it;
+        such a method may make one of some frames only. None otherwise. Smoothing and refinement
+        leave it as it is.
     """
 
     track_id: int
@@ -207,6 +237,7 @@ class HandEstimate:
     pose_rad: NDArray[np.float32]
     shape: NDArray[np.float32]
     placement_residual_m: float = float("nan")
+    surface: HandSurface | None = None
 
     def __post_init__(self) -> None:
         def convert(name: str, shape: tuple[int | None, ...], dtype: type[np.generic]) -> None:
@@ -229,9 +260,13 @@ class HandEstimate:
         offset = np.asarray(offset_m, dtype=np.float32)
         wrist_pose = self.wrist_pose.copy()
         wrist_pose[:3, 3] += offset
+        surface = self.surface
+        if surface is not None:
+            surface = replace(surface, vertices_m=surface.vertices_m + offset)
         return replace(
             self,
             joints_m=self.joints_m + offset,
             vertices_m=self.vertices_m + offset,
             wrist_pose=wrist_pose,
+            surface=surface,
         )

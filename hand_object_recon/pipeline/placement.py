@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology
-from hand_object_recon.geometry.mesh_normals import face_area_vectors
+from hand_object_recon.geometry.depth_placement import (
+    LEAST_READINGS,
+    offset_onto_depth,
+    surface_gaps,
+)
 
 FloatArray = NDArray[np.floating[Any]]
-
-_OWN_DEPTH_M: Final = 0.05  # a reading farther from the hand's surface shows something else
-_SURFACE_SPREAD_M: Final = 0.01  # of the readings of one hand about its surface, each way
-_SIZE_ERROR: Final = 0.25  # share of its distance that a hand may be off where its size puts it
-_LEAST_READINGS: Final = 10
-_ROUNDS: Final = 4
 
 
 class MetricPlacement:
@@ -63,43 +61,12 @@ class MetricPlacement:
             by_size = _offset_onto_keypoints(hand.joints_m, pixels, frame.camera)
             if not (hand.joints_m[:, 2] + by_size[2] > 0.0).all():
                 return None
-            hand = hand.moved(_offset_onto_depth(frame, hand, faces, by_size))
-        gaps = _surface_gaps(frame, hand.vertices_m, faces)
-        residual = float(np.median(np.abs(gaps))) if len(gaps) >= _LEAST_READINGS else np.nan
+            hand = hand.moved(
+                offset_onto_depth(frame, hand.joints_m, hand.vertices_m, faces, by_size)
+            )
+        gaps = surface_gaps(frame, hand.vertices_m, faces)
+        residual = float(np.median(np.abs(gaps))) if len(gaps) >= LEAST_READINGS else np.nan
         return replace(hand, placement_residual_m=residual)
-
-
-def _offset_onto_depth(
-    frame: RgbdFrame, hand: HandEstimate, faces: NDArray[np.int32], by_size_m: FloatArray
-) -> FloatArray:
-    """(3,) translation that puts a root-relative hand on the depth, ``by_size_m`` where there is
-    none."""
-    offset = by_size_m
-    reach_m = _SIZE_ERROR * float((hand.joints_m[:, 2] + by_size_m[2]).mean())
-    for _ in range(_ROUNDS):
-        gaps = _surface_gaps(frame, hand.vertices_m + np.float32(offset), faces, reach_m)
-        gap = _common_gap(gaps)
-        if gap is None:
-            return by_size_m
-        # Moving along the ray of the hand's middle keeps its image where it is.
-        middle = hand.joints_m.mean(axis=0) + offset
-        offset = offset + middle / middle[2] * gap
-    return offset
-
-
-def _common_gap(gaps_m: FloatArray) -> float | None:
-    """The gap most readings agree on; None where too few do.
-
-    An object in front of the hand and a wall behind it have surfaces of their own shapes, so
-    their gaps are spread out while those of the hand are alike.
-    """
-    ordered = np.sort(gaps_m)
-    ends = np.searchsorted(ordered, ordered + 2 * _SURFACE_SPREAD_M, side="right")
-    counts = ends - np.arange(len(ordered))
-    if not len(counts) or counts.max() < _LEAST_READINGS:
-        return None
-    first = int(counts.argmax())
-    return float(np.median(ordered[first : ends[first]]))
 
 
 def _offset_onto_keypoints(
@@ -119,24 +86,3 @@ def _offset_onto_keypoints(
         [rays[:, 0] * joints[:, 2] - joints[:, 0], rays[:, 1] * joints[:, 2] - joints[:, 1]]
     )
     return np.asarray(np.linalg.lstsq(matrix, target, rcond=None)[0])
-
-
-def _surface_gaps(
-    frame: RgbdFrame,
-    vertices_m: FloatArray,
-    faces: NDArray[np.int32],
-    reach_m: float = _OWN_DEPTH_M,
-) -> FloatArray:
-    """Measured depth minus the depth of each visible triangle's centre, metres, where the
-    reading can be of the hand at all."""
-    first, second, third = (vertices_m[faces[:, corner]] for corner in range(3))
-    centre = (first + second + third) / 3  # ten times as fast as a mean over the corners
-    normal = face_area_vectors(vertices_m, faces)
-    faces_camera = np.einsum("fc,fc->f", normal, centre) < 0
-    visible = centre[faces_camera & (centre[:, 2] > 0)]
-    camera = frame.camera
-    column = np.rint(camera.fx * visible[:, 0] / visible[:, 2] + camera.cx).astype(np.intp)
-    row = np.rint(camera.fy * visible[:, 1] / visible[:, 2] + camera.cy).astype(np.intp)
-    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    gaps = frame.depth_m[row[inside], column[inside]] - visible[inside, 2]
-    return np.asarray(gaps[np.abs(gaps) < reach_m])

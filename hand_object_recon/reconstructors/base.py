@@ -85,6 +85,7 @@ RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
     kind="reconstructor",
     entry_point_group="hand_object_recon.reconstructors",
     built_in={
+        "gsdf": "hand_object_recon.reconstructors.gsdf.reconstructor:GSDFReconstructor",
         "h2onet": "hand_object_recon.reconstructors.h2onet.reconstructor:H2ONetReconstructor",
         "rgbd_fit": "hand_object_recon.reconstructors.rgbd_fit.reconstructor:RgbdFitReconstructor",
     },

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import InvalidValueError
-from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology
+from hand_object_recon.core.hands import HandEstimate, HandSide, HandSurface, HandTopology
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.geometry.mesh_normals import face_area_vectors, vertex_normals
@@ -47,6 +47,8 @@ def frame_meshes(
 ) -> list[NamedMesh]:
     """Hands of these sides (``hand_1_right``) and every object (``object_4``) of a frame.
 
+    Where a method saw a hand's surface apart from the hand model's, that comes behind the hands
+    (``hand_1_right_surface``).
     An object has its own colours where they are known, and another where it was not seen.
 
     Raises
@@ -54,8 +56,12 @@ def frame_meshes(
     InvalidValueError
         The topology of a hand is not given or has another number of vertices.
     """
-    hands = [_hand_mesh(hand, topologies) for hand in reconstruction.hands if hand.side in sides]
-    return hands + [_object_mesh(item) for item in reconstruction.objects]
+    hands = [hand for hand in reconstruction.hands if hand.side in sides]
+    return [
+        *(_hand_mesh(hand, topologies) for hand in hands),
+        *(_surface_mesh(hand, hand.surface) for hand in hands if hand.surface is not None),
+        *(_object_mesh(item) for item in reconstruction.objects),
+    ]
 
 
 def _hand_mesh(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> NamedMesh:
@@ -70,8 +76,16 @@ def _hand_mesh(hand: HandEstimate, topologies: Mapping[str, HandTopology]) -> Na
             f"hand {hand.track_id} has {len(hand.vertices_m)} vertices, its topology "
             f"{hand.topology!r} has {topology.vertex_count}; they must be equal"
         )
-    name = f"hand_{hand.track_id}_{hand.side}"
-    return _mesh(name, hand.vertices_m, topology.faces, SIDE_COLORS[hand.side])
+    return _mesh(_hand_name(hand), hand.vertices_m, topology.faces, SIDE_COLORS[hand.side])
+
+
+def _surface_mesh(hand: HandEstimate, surface: HandSurface) -> NamedMesh:
+    name, color = f"{_hand_name(hand)}_surface", SIDE_COLORS[hand.side]
+    return NamedMesh(name, surface.vertices_m, surface.normals, surface.faces, color)
+
+
+def _hand_name(hand: HandEstimate) -> str:
+    return f"hand_{hand.track_id}_{hand.side}"
 
 
 def _object_mesh(item: ObjectEstimate) -> NamedMesh:

@@ -13,6 +13,7 @@ from hand_object_recon.core.hands import (
     HandDetection,
     HandEstimate,
     HandSide,
+    HandSurface,
     HandTopology,
     TrackedHand,
 )
@@ -172,6 +173,23 @@ class TestHandEstimate:
         for points in (moved.joints_m, moved.vertices_m, moved.wrist_pose[None, :3, 3]):
             np.testing.assert_allclose(points, np.broadcast_to((0.1, -0.2, 0.5), points.shape))
         np.testing.assert_array_equal(moved.wrist_pose[:3, :3], np.eye(3))
+
+    def test_moving_moves_the_surface_too_and_leaves_its_normals(self) -> None:
+        surface = HandSurface(np.zeros((3, 3)), np.array([[0, 1, 2]]), np.ones((3, 3)))
+
+        moved = estimate(surface=surface).moved(np.array([0.1, -0.2, 0.5])).surface
+
+        assert moved is not None
+        np.testing.assert_allclose(moved.vertices_m, np.tile(np.float32([0.1, -0.2, 0.5]), (3, 1)))
+        np.testing.assert_array_equal(moved.normals, surface.normals)
+
+    def test_a_surface_has_a_normal_for_each_vertex_and_faces_of_its_own_vertices(self) -> None:
+        vertices, faces = np.zeros((3, 3)), np.array([[0, 1, 2]])
+
+        with pytest.raises(InvalidValueError, match="hand surface normals"):
+            HandSurface(vertices, faces, np.zeros((2, 3)))
+        with pytest.raises(InvalidValueError, match="hand surface faces"):
+            HandSurface(vertices, faces + 1, vertices)
 
     def test_moving_leaves_the_original_where_it_was(self) -> None:
         original = estimate()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +20,13 @@ from hand_object_recon.geometry.lattice_samples import LatticeSamples
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.object_model.decimation import decimate
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions
+from hand_object_recon.reconstructors.gsdf.dense_comparison import (
+    DenseComparison,
+    compare_with_dense,
+)
 from hand_object_recon.reconstructors.gsdf.folded_field import FoldedField, folded_fields
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
-from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Views
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Sharing, Views
 from hand_object_recon.reconstructors.gsdf.surface_extraction import (
     Extraction,
     Surface,
@@ -26,6 +34,8 @@ from hand_object_recon.reconstructors.gsdf.surface_extraction import (
     extract_following,
     surface_of,
 )
+
+Result = TypeVar("Result")
 
 CPU = torch.device("cpu")
 CLAMP = 0.05
@@ -208,6 +218,28 @@ def test_without_a_frame_before_the_whole_cube_is_searched(before: Extraction) -
     assert torch.equal(first.hand.values, before.hand.values)
 
 
+def test_a_comparison_with_every_point_says_what_was_lost(extraction: Extraction) -> None:
+    same = compare_with_dense(box_like(), extraction.object)
+    assert same.surface_gap_voxels < 1e-2
+    assert same.largest_lost_voxels == 0
+    assert same.asked_share == pytest.approx(extraction.object.asked / 129**3)
+    cells, radius = 4, 4 * extraction.object.spacing
+    low, spacing = torch.tensor(extraction.cube.low), extraction.object.spacing
+    corner = tuple((low + (cells + 2) * spacing).tolist())
+    with_crumb = compare_with_dense(with_ball(box_like(), corner, radius), extraction.object)
+    assert with_crumb.largest_lost_voxels == pytest.approx(4 / 3 * np.pi * cells**3, rel=0.1)
+    assert with_crumb.surface_gap_voxels < 1e-2
+    moved = compare_with_dense(box_like(2 * spacing), extraction.object)
+    assert moved.surface_gap_voxels == pytest.approx(2.0, abs=0.3)
+    assert compare_with_dense(
+        lambda points: torch.ones(len(points)), extraction.object
+    ) == DenseComparison(np.inf, inside_count(extraction), same.asked_share)
+
+
+def inside_count(extraction: Extraction) -> int:
+    return int((extraction.object.values < 0).sum())
+
+
 def test_a_decimated_surface_stays_closed_and_near(extraction: Extraction) -> None:
     surface = surface_of(extraction.object)
     assert surface is not None
@@ -252,3 +284,50 @@ def test_an_untrained_network_s_many_surfaces_are_found_but_for_crumbs(
         parts, _ = ndimage.label(is_wrong)
         assert (expected < 0).sum() > 1000
         assert np.bincount(parts.ravel())[1:].max(initial=0) < 20
+
+
+class AsCostlyAs:
+    """Values of one field at the cost of another."""
+
+    def __init__(self, values: Field, costs: Field) -> None:
+        self._values, self._costs = values, costs
+
+    def __call__(self, points: Tensor) -> Tensor:
+        self._costs(points)
+        return self._values(points)
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+@pytest.mark.parametrize(("cells", "least_ratio"), [(64, 3.0), (128, 10.0)])
+@torch.no_grad()
+def test_meshes_cost_a_fraction_of_asking_every_point(cells: int, least_ratio: float) -> None:
+    torch.set_num_threads(1)
+    rest_m = rest_keypoints(load_hand_model("open_hand", HandSide.RIGHT))
+    network = GSDFNetwork(rest_m, Conventions(), Sharing.SINGLE, width=32, doublings=2).eval()
+    camera = torch.tensor([[[[480.0, 0.0, 128.0], [0.0, 480.0, 128.0], [0.0, 0.0, 1.0]]]])
+    views = Views(camera, torch.tensor([[[0.0, 0.0, 0.6]]]))
+    image = torch.randn(1, 1, 3, 128, 128)
+    network.encode(image, views)
+    scene, encode_ms = cpu_ms(lambda: network.encode(image, views))
+    (hand, held), fold_ms = cpu_ms(lambda: folded_fields(network, scene, 0))
+    fields = AsCostlyAs(hand_like(), hand), AsCostlyAs(box_like(), held)
+    first, extract_ms = cpu_ms(lambda: found(extract(*fields, CPU, cells)))
+    _, follow_ms = cpu_ms(lambda: extract_following(*fields, first, CPU, cells))
+    surface_of(first.hand)
+    _, mesh_ms = cpu_ms(lambda: [surface_of(one) for one in (first.hand, first.object)])
+    some = 2.0 * torch.rand(2**14, 3) - 1.0
+    _, some_ms = cpu_ms(lambda: network.distances(scene, some[None]))
+    dense_ms = some_ms * (cells + 1) ** 3 / len(some)
+    print(
+        f"{cells} cells: encode {encode_ms:.0f} ms, fold {fold_ms:.0f}, search {extract_ms:.0f}, "
+        f"following {follow_ms:.0f}, both meshes {mesh_ms:.0f}; every point {dense_ms:.0f}, "
+        f"{dense_ms / extract_ms:.1f} times the search"
+    )
+    assert dense_ms > least_ratio * extract_ms
+
+
+def cpu_ms(function: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.process_time()
+    answer = function()
+    return answer, 1e3 * (time.process_time() - start)

@@ -13,8 +13,10 @@ import pytest
 import torch
 from scipy.sparse import csc_matrix
 
-from hand_object_recon.core.errors import InvalidValueError
-from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
+from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.topology.of_model import mesh_hierarchy, spiral_indices
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork
@@ -24,6 +26,7 @@ from hand_object_recon.reconstructors.h2onet.official_template import (
     LEVELS_FILE,
     official_template,
 )
+from hand_object_recon.reconstructors.h2onet.reconstructor import H2ONetReconstructor
 
 MODEL = load_hand_model("open_hand", HandSide.RIGHT)
 HIERARCHY = mesh_hierarchy(MODEL)
@@ -123,6 +126,60 @@ def test_a_checkpoint_becomes_the_authors_network(repository: Path, reference_da
     assert not network.training
     spirals = torch.from_numpy(spiral_indices(MODEL, 0).astype(np.int64))
     assert torch.equal(network.decoder.head.spirals, spirals)
+
+
+def test_the_plugin_takes_a_checkpoint_of_the_authors(
+    repository: Path, reference_data: Path
+) -> None:
+    folder = reference_data / "parity"
+    if not (folder / "h2onet_multi_keys.json").exists():
+        pytest.skip(f"{folder} has no h2onet_multi_keys.json")
+    path = repository / "dexycb.pth"
+    torch.manual_seed(0)
+    state = {name: _some_values(name, values) for name, values in _saved_state(folder).items()}
+    torch.save({"state_dict": state}, path)
+    reconstructor = plugin_with(path, repository)
+    camera = CameraIntrinsics(64, 48, 60.0, 60.0, 32.0, 24.0)
+    rgb = np.full((48, 64, 3), 120, dtype=np.uint8)
+    frame = RgbdFrame(rgb, np.full((48, 64), 0.6, np.float32), camera, 5, "camera")
+    detection = HandDetection(HandSide.LEFT, 0.9, BoundingBox(10.0, 5.0, 50.0, 45.0))
+    (hand,) = reconstructor.reconstruct(frame, [TrackedHand(1, detection)]).hands
+    assert hand.topology == "open_hand_left"
+    assert hand.vertices_m.shape == (778, 3)
+    assert reconstructor.reconstruct(frame, [TrackedHand(1, detection)]).hands, "a second frame"
+
+
+def test_a_hand_model_of_another_mesh_is_refused(repository: Path, reference_data: Path) -> None:
+    folder = reference_data / "parity"
+    if not (folder / "h2onet_multi_keys.json").exists():
+        pytest.skip(f"{folder} has no h2onet_multi_keys.json")
+    path = repository / "dexycb.pth"
+    torch.save({"state_dict": _saved_state(folder)}, path)
+    levels = pickle.loads((repository / LEVELS_FILE).read_bytes())
+    levels["face"][0] = levels["face"][0][:, ::-1]
+    (repository / LEVELS_FILE).write_bytes(pickle.dumps(levels, protocol=2))
+    with pytest.raises(InvalidValueError, match=r"'open_hand', whose mesh is not .* import MANO"):
+        plugin_with(path, repository)
+
+
+def test_a_repository_without_a_checkpoint_is_refused(repository: Path) -> None:
+    with pytest.raises(ConfigError, match=r"h2onet\.weights is empty; set"):
+        plugin_with("", repository)
+
+
+def plugin_with(checkpoint: Path | str, repository: Path) -> H2ONetReconstructor:
+    settings = H2ONetSettings(
+        weights=str(checkpoint), official_repository=str(repository), device="cpu"
+    )
+    return H2ONetReconstructor(PipelineConfig(h2onet=settings))
+
+
+def _some_values(name: str, like: torch.Tensor) -> torch.Tensor:
+    """Values from which no layer blows up or dies out."""
+    if name.endswith("running_var"):
+        return torch.ones_like(like)
+    spread = 1.0 / max(like[0].numel(), 1) ** 0.5 if like.ndim > 1 else 0.1
+    return (spread * torch.randn(like.shape)).to(like.dtype)
 
 
 def _saved_state(folder: Path) -> dict[str, torch.Tensor]:

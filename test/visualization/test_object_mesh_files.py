@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from hand_object_recon.core.hands import HandEstimate, HandSide, HandSurface, HandTopology
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.visualization.frame_meshes import frame_meshes
@@ -94,3 +95,30 @@ def test_an_object_of_which_neither_is_known_has_one_colour(tmp_path: Path) -> N
     colors = colors_in(written(tmp_path / "ball.ply"))
     np.testing.assert_array_equal(colors, np.tile(OBJECT_COLOR, (len(colors), 1)))
     assert "COLOR_0" not in written(tmp_path / "ball.glb").read_bytes().decode("latin1")
+
+
+def test_a_hand_s_own_surface_comes_beside_the_hand_model_s_mesh() -> None:
+    corners = np.float32([[0, 0, 0.5], [0.1, 0, 0.5], [0, 0.1, 0.5]])
+    topology = HandTopology("plate", 3, np.int32([[0, 2, 1]]))
+    ball = np.float32(np.add(BALL.vertices, (0.0, 0.0, 0.5)))
+    normals = np.float32(BALL.vertex_normals)
+    hand = HandEstimate(
+        track_id=1,
+        side=HandSide.LEFT,
+        score=1.0,
+        joints_m=np.zeros((21, 3), np.float32),
+        joint_visibility=np.ones(21, np.float32),
+        vertices_m=corners,
+        topology="plate",
+        wrist_pose=np.eye(4),
+        pose_rad=np.zeros(48, np.float32),
+        shape=np.zeros(10, np.float32),
+        surface=HandSurface(ball, BALL.faces.astype(np.int32), normals),
+    )
+    frame = Reconstruction(1, "camera", "gsdf", hands=(hand,))
+    model, surface = frame_meshes(frame, {"plate": topology})
+    assert (model.name, surface.name) == ("hand_1_left", "hand_1_left_surface")
+    np.testing.assert_array_equal(surface.vertices_m, ball)
+    np.testing.assert_allclose(surface.normals, normals)
+    assert surface.color == model.color
+    assert frame_meshes(frame, {"plate": topology}, [HandSide.RIGHT]) == []

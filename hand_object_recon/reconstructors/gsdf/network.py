@@ -186,7 +186,28 @@ class GSDFNetwork(nn.Module):
         maps = self.map_neck(features.distances)
         if self.video is not None:
             maps = self.video(maps.unflatten(0, (count, frames))).flatten(0, 1)
-        return self._scene(flat, maps, joints, centers)
+        return self.scene(flat, maps, joints, centers)
+
+    def scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
+        """The scene of maps, joints and centres that are known."""
+        transforms = self.frames(joints_m)
+        about_wrist = (joints_m - views.wrists_m[:, None]).detach()
+        unit_m = self.conventions.unit_m
+        return Scene(
+            views,
+            maps,
+            transforms,
+            joints_m,
+            centers_m,
+            hand_features(transforms, unit_m),
+            object_features(
+                transforms,
+                about_wrist,
+                centers_m - views.wrists_m,
+                unit_m,
+                self.conventions.features,
+            ),
+        )
 
     def distances(self, scene: Scene, points: Tensor) -> tuple[Tensor, Tensor]:
         """(B, P) distances to hand and object of (B, P, 3) points, all in query units."""
@@ -210,26 +231,6 @@ class GSDFNetwork(nn.Module):
             hand = self.pose.trunk(images)
         shape = hand if self.trunk is None else self.trunk(images)
         return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
-
-    def _scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
-        transforms = self.frames(joints_m)
-        about_wrist = (joints_m - views.wrists_m[:, None]).detach()
-        unit_m = self.conventions.unit_m
-        return Scene(
-            views,
-            maps,
-            transforms,
-            joints_m,
-            centers_m,
-            hand_features(transforms, unit_m),
-            object_features(
-                transforms,
-                about_wrist,
-                centers_m - views.wrists_m,
-                unit_m,
-                self.conventions.features,
-            ),
-        )
 
 
 class _Features(NamedTuple):

@@ -83,6 +83,7 @@ class GSDFTraining(TrainableMethod):
         found = network(*_seen(batch), batch["points"])
         truth = ShapeTruth(true["hand_distances"], true["object_distances"], true["center_m"])
         losses = shape_losses(found, truth, self._rules)
+        losses["center"] = self.options.place_weight * losses["center"]
         if self.options.sharing is not Sharing.ASYMMETRIC:
             losses |= self._pose_losses(found.joints_m, true)
         return losses
@@ -135,7 +136,8 @@ class GSDFTraining(TrainableMethod):
         return sample
 
     def _pose_losses(self, joints_m: Tensor, true: Batch) -> dict[str, Tensor]:
-        return pose_losses(joints_m, true["joints_m"], true["views"], self.options.losses)
+        terms = pose_losses(joints_m, true["joints_m"], true["views"], self.options.losses)
+        return {name: self.options.place_weight * term for name, term in terms.items()}
 
     def _prediction(self, network: nn.Module, batch: Batch) -> Prediction:
         found: Prediction = network(*_seen(batch), batch["points"])

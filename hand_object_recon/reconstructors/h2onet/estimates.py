@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide
-from hand_object_recon.core.keypoints import KEYPOINT_COUNT, WRIST
+from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.inverse_kinematics.options import InverseKinematicsOptions
 from hand_object_recon.hand_model.inverse_kinematics.solver import InverseKinematics
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
 from hand_object_recon.reconstructors.h2onet.hand_views import HandView
 from hand_object_recon.reconstructors.h2onet.network import HandMesh
 from hand_object_recon.reconstructors.h2onet.occlusion import VISIBLE
@@ -22,7 +23,6 @@ from hand_object_recon.reconstructors.h2onet.occlusion import VISIBLE
 FloatArray = NDArray[np.floating[Any]]
 
 _JOINTS_OF_FINGER: Final = 4
-_SEEN_WITHIN_M: Final = 0.02
 _NETWORK_JOINTS: Final = InverseKinematicsOptions(joint_sd_m=3e-3)
 
 
@@ -76,20 +76,6 @@ def _visibility(
     """(21,) 0 to 1: what the network thinks of fingers and hand; where it has no opinion,
     whether depth was measured about where the joint is."""
     if answer.occlusion_logits is None:
-        return _seen_by_depth(frame, keypoints_of(view, answer), joints_z_m)
+        return joints_seen_by_depth(frame, keypoints_of(view, answer), joints_z_m)
     *fingers, hand = answer.occlusion_logits.softmax(dim=0)[VISIBLE].tolist()
     return np.array([hand, *np.repeat(fingers, _JOINTS_OF_FINGER)], dtype=np.float32)
-
-
-def _seen_by_depth(
-    frame: RgbdFrame, pixels: FloatArray, joints_z_m: FloatArray
-) -> NDArray[np.float32]:
-    """1 where a joint lies behind the measured surface as deep as most of the joints do."""
-    places = np.rint(pixels).astype(np.intp)
-    inside = ((places >= 0) & (places < (frame.camera.width, frame.camera.height))).all(axis=1)
-    gaps = np.full(KEYPOINT_COUNT, np.nan)
-    gaps[inside] = frame.depth_m[places[inside, 1], places[inside, 0]] - joints_z_m[inside]
-    if np.isnan(gaps).all():
-        return np.zeros(KEYPOINT_COUNT, dtype=np.float32)
-    is_seen = np.abs(gaps - np.nanmedian(gaps)) < _SEEN_WITHIN_M
-    return np.asarray(is_seen, dtype=np.float32)

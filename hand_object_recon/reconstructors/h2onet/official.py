@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.official_checkpoint import (
     read_checkpoint,
     renamed,
@@ -22,8 +25,12 @@ from hand_object_recon.networks.official_checkpoint import (
 )
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.occlusion import OFFICIAL_JOINTS
-from hand_object_recon.reconstructors.h2onet.official_template import official_template
-from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork
+from hand_object_recon.reconstructors.h2onet.official_template import (
+    official_faces,
+    official_template,
+)
+from hand_object_recon.reconstructors.h2onet.options import FRAMES, H2ONetOptions
+from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork, TrainedNetwork
 
 _WIDTH: Final = 128
 _WRAPPER: Final = "state_dict"
@@ -110,6 +117,33 @@ def load_official(checkpoint: Path, repository: Path) -> HandNetwork:
         raise InvalidValueError(f"checkpoint {checkpoint} does not fit H2ONet: {error}") from None
     network.eval().requires_grad_(False)
     return network
+
+
+def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> TrainedNetwork:
+    """The same as training here would have left it: with the options the plugin goes by.
+
+    hand_model
+        The installed hand model whose mesh the authors' network gives: MANO under any name.
+
+    Raises
+    ------
+    InvalidValueError
+        As ``load_official``, or the hand model has another mesh.
+    """
+    network = load_official(checkpoint, repository)
+    faces = official_faces(repository)
+    if not np.array_equal(load_hand_model(hand_model, HandSide.RIGHT).faces, faces):
+        raise InvalidValueError(
+            f"hand_model is {hand_model!r}, whose mesh is not the one that the authors' H2ONet "
+            "gives; import MANO (hand-object-recon hand-model import) and set hand_model to it"
+        )
+    options = H2ONetOptions(
+        width=_WIDTH,
+        frames=FRAMES if isinstance(network, MultiFrameNetwork) else 1,
+        hand_model=hand_model,
+        orientation_from="camera",
+    )
+    return TrainedNetwork(network, options)
 
 
 def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:

@@ -34,6 +34,11 @@ _FINGER_LISTS: Final = tuple(
 _CORNERS: Final = 3
 
 
+def official_faces(repository: Path) -> NDArray[np.int32]:
+    """(F, 3) triangles of the mesh that the authors' network gives."""
+    return _entry(_levels(repository), "face", 0).astype(np.int32)
+
+
 def official_template(repository: Path) -> MeshTemplate:
     """The template of a clone of the authors' repository, but for the joints, which are among
     their weights.
@@ -43,9 +48,7 @@ def official_template(repository: Path) -> MeshTemplate:
     InvalidValueError
         A file is not there (the message says what it is), or does not hold what it should.
     """
-    levels = read_pickled_dict(
-        _existing(repository / LEVELS_FILE, "the levels of the authors' mesh")
-    )
+    levels = _levels(repository)
     spirals, columns, weights = [], [], []
     for level in range(LEVEL_COUNT):
         vertices, faces = _entry(levels, "vertices", level), _entry(levels, "face", level)
@@ -55,6 +58,11 @@ def official_template(repository: Path) -> MeshTemplate:
         weights.append(up[1])
     regressor = np.zeros((KEYPOINT_COUNT, len(spirals[0])), dtype=np.float32)
     return MeshTemplate(spirals, columns, weights, _finger_vertices(repository), regressor)
+
+
+def _levels(repository: Path) -> dict[str, Any]:
+    path = _existing(repository / LEVELS_FILE, "the levels of the authors' mesh")
+    return read_pickled_dict(path)
 
 
 def _existing(path: Path, meaning: str) -> Path:

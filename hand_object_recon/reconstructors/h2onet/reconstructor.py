@@ -29,6 +29,7 @@ from hand_object_recon.reconstructors.h2onet.compiled_network import (
 from hand_object_recon.reconstructors.h2onet.estimates import HandEstimates, keypoints_of
 from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
 from hand_object_recon.reconstructors.h2onet.network import HandMesh, SingleFrameNetwork
+from hand_object_recon.reconstructors.h2onet.official import official_for_use
 from hand_object_recon.reconstructors.h2onet.options import METHOD
 from hand_object_recon.reconstructors.h2onet.streamed_network import (
     StreamedNetwork,
@@ -60,7 +61,7 @@ class H2ONetReconstructor(Reconstructor):
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__(config)
         self._device = _device(config.h2onet)
-        trained = load_trained_network(_weights_file(config.h2onet))
+        trained = _trained(config)
         options = trained.options
         if options.hand_model != config.hand_model:
             raise ConfigError(
@@ -118,6 +119,21 @@ class H2ONetReconstructor(Reconstructor):
 
     def reset(self) -> None:
         self._network.reset()
+
+
+def _trained(config: PipelineConfig) -> TrainedNetwork:
+    settings = config.h2onet
+    if not settings.official_repository:
+        return load_trained_network(_weights_file(settings))
+    if not settings.weights:
+        raise ConfigError(
+            f"h2onet.official_repository is {settings.official_repository!r} and h2onet.weights is "
+            "empty; set h2onet.weights to one of the authors' checkpoints"
+        )
+    checkpoint, repository = (
+        Path(name).expanduser() for name in (settings.weights, settings.official_repository)
+    )
+    return official_for_use(checkpoint, repository, config.hand_model)
 
 
 def _weights_file(settings: H2ONetSettings) -> Path:

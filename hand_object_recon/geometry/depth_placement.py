@@ -1,0 +1,85 @@
+"""How far a hand's mesh is from where the depth camera saw it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.geometry.mesh_normals import face_area_vectors
+
+FloatArray = NDArray[np.floating[Any]]
+
+LEAST_READINGS: Final = 10
+"""Of depth on a hand, so that they say where it is."""
+
+_OWN_DEPTH_M: Final = 0.05  # a reading farther from the hand's surface shows something else
+_SURFACE_SPREAD_M: Final = 0.01  # of the readings of one hand about its surface, each way
+_SIZE_ERROR: Final = 0.25  # share of its distance that a hand may be off where its size puts it
+_ROUNDS: Final = 4
+
+
+def offset_onto_depth(
+    frame: RgbdFrame,
+    joints_m: FloatArray,
+    vertices_m: FloatArray,
+    faces: NDArray[np.int32],
+    start_m: FloatArray,
+) -> FloatArray:
+    """(3,) translation of a hand that puts its visible surface on the depth.
+
+    The hand, (21, 3) joints and (V, 3) vertices, moves along the ray of its middle. The distance
+    counts that most of its surface agrees on, so what is in front of the hand or beside it does
+    not draw it along.
+
+    start_m
+        (3,) translation to where its size puts it; the answer where too little depth was measured.
+    """
+    offset = start_m
+    reach_m = _SIZE_ERROR * float((joints_m[:, 2] + start_m[2]).mean())
+    for _ in range(_ROUNDS):
+        gap = _common_gap(surface_gaps(frame, vertices_m + np.float32(offset), faces, reach_m))
+        if gap is None:
+            return start_m
+        # Moving along the ray of the hand's middle keeps its image where it is.
+        middle = joints_m.mean(axis=0) + offset
+        offset = offset + middle / middle[2] * gap
+    return offset
+
+
+def surface_gaps(
+    frame: RgbdFrame,
+    vertices_m: FloatArray,
+    faces: NDArray[np.int32],
+    reach_m: float = _OWN_DEPTH_M,
+) -> FloatArray:
+    """Measured depth minus the depth of each visible triangle's centre, metres, where the
+    reading can be of the hand at all."""
+    first, second, third = (vertices_m[faces[:, corner]] for corner in range(3))
+    centre = (first + second + third) / 3  # ten times as fast as a mean over the corners
+    normal = face_area_vectors(vertices_m, faces)
+    faces_camera = np.einsum("fc,fc->f", normal, centre) < 0
+    visible = centre[faces_camera & (centre[:, 2] > 0)]
+    camera = frame.camera
+    column = np.rint(camera.fx * visible[:, 0] / visible[:, 2] + camera.cx).astype(np.intp)
+    row = np.rint(camera.fy * visible[:, 1] / visible[:, 2] + camera.cy).astype(np.intp)
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    gaps = frame.depth_m[row[inside], column[inside]] - visible[inside, 2]
+    return np.asarray(gaps[np.abs(gaps) < reach_m])
+
+
+def _common_gap(gaps_m: FloatArray) -> float | None:
+    """The gap most readings agree on; None where too few do.
+
+    An object in front of the hand and a wall behind it have surfaces of their own shapes, so
+    their gaps are spread out while those of the hand are alike.
+    """
+    ordered = np.sort(gaps_m)
+    ends = np.searchsorted(ordered, ordered + 2 * _SURFACE_SPREAD_M, side="right")
+    counts = ends - np.arange(len(ordered))
+    if not len(counts) or counts.max() < LEAST_READINGS:
+        return None
+    first = int(counts.argmax())
+    return float(np.median(ordered[first : ends[first]]))

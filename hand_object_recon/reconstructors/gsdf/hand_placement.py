@@ -1,0 +1,123 @@
+"""Where hands are in the camera's frame, from joints whose distance is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandEstimate, HandSide, HandSurface
+from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.geometry.depth_placement import offset_onto_depth
+from hand_object_recon.geometry.projection import project
+from hand_object_recon.hand_model.hand_poser import HandPoser, PosedHand
+from hand_object_recon.hand_model.inverse_kinematics.options import InverseKinematicsOptions
+from hand_object_recon.hand_model.inverse_kinematics.solver import (
+    HandPoseSolution,
+    InverseKinematics,
+)
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
+from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
+from hand_object_recon.reconstructors.gsdf.hand_views import HandView
+from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints, wrist_z_by_size
+
+FloatArray = NDArray[np.floating[Any]]
+
+_NETWORK_JOINTS: Final = InverseKinematicsOptions(joint_sd_m=3e-3)
+_ROUNDS: Final = 2  # a hand that is put farther away is larger, too
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedHand:
+    """A hand in the camera's frame.
+
+    wrist_m
+        (3,) the wrist in the axes of the crop's camera, as the network is told it.
+    joints_m
+        (21, 3) in the camera's axes, as the network sees them.
+    """
+
+    view: HandView
+    wrist_m: FloatArray
+    joints_m: FloatArray
+    solution: HandPoseSolution
+    posed: PosedHand
+
+    @property
+    def wrist_pose(self) -> NDArray[np.float64]:
+        """(4, 4) transform from the hand model's rest frame at the wrist to the camera."""
+        pose = self.posed.wrist_pose
+        pose[:3, 3] = self.joints_m[WRIST]
+        return pose
+
+
+class HandPlacement:
+    """Puts hands on the depth; where there is none, where they have the size of the model's hand.
+
+    The hand model is fitted to the joints (inverse kinematics), and its surface is laid on the
+    depth.
+    """
+
+    def __init__(self, hand_model: str) -> None:
+        self.models = {side: load_hand_model(hand_model, side) for side in HandSide}
+        self._rest_m = rest_keypoints(self.models[HandSide.RIGHT]).numpy().astype(np.float64)
+        self._solvers = {
+            side: InverseKinematics(model, _NETWORK_JOINTS) for side, model in self.models.items()
+        }
+
+    def place(self, frame: RgbdFrame, view: HandView, joints: RelativeJoints) -> PlacedHand | None:
+        """The hand of joints in the axes of a view's crop; None where no hand has such joints."""
+        if not np.isfinite(joints.slopes).all() or not np.isfinite(joints.beyond_wrist_m).all():
+            return None
+        wrist_z_m = wrist_z_by_size(joints, self._rest_m)
+        for _ in range(_ROUNDS):
+            hand = self._fitted(view, joints, wrist_z_m)
+            if hand is None:
+                return None
+            faces = self.models[view.hand.side].topology.faces
+            vertices_m = hand.posed.vertices_m
+            offset = offset_onto_depth(frame, hand.joints_m, vertices_m, faces, np.zeros(3))
+            if not offset.any():
+                return hand
+            wrist_z_m += float(view.crop.axes[2] @ offset)
+        return self._fitted(view, joints, wrist_z_m)
+
+    def _fitted(
+        self, view: HandView, joints: RelativeJoints, wrist_z_m: float
+    ) -> PlacedHand | None:
+        side = view.hand.side
+        joints_m = joints.at(wrist_z_m) @ view.crop.axes
+        if not (joints_m[:, 2] > 0.0).all():
+            return None
+        try:
+            solution = self._solvers[side].solve(joints_m)
+        except InvalidValueError:  # joints on a line
+            return None
+        poser = HandPoser(self.models[side], solution.shape)
+        posed = poser.pose(solution.pose_rad, solution.translation_m)
+        return PlacedHand(view, joints.wrist_at(wrist_z_m), joints_m, solution, posed)
+
+
+def hand_estimate(
+    frame: RgbdFrame, hand: PlacedHand, topology: str, surface: HandSurface | None
+) -> HandEstimate:
+    """A placed hand with the mesh of the hand model, and the surface its field has, if known."""
+    tracked, pixels = hand.view.hand, project(hand.joints_m, frame.camera)
+    return HandEstimate(
+        track_id=tracked.track_id,
+        side=tracked.side,
+        score=tracked.detection.score,
+        joints_m=hand.joints_m.astype(np.float32),
+        joint_visibility=joints_seen_by_depth(frame, pixels, hand.joints_m[:, 2]),
+        vertices_m=hand.posed.vertices_m,
+        topology=topology,
+        wrist_pose=hand.wrist_pose,
+        pose_rad=hand.solution.pose_rad.astype(np.float32),
+        shape=hand.solution.shape.astype(np.float32),
+        surface=surface,
+    )

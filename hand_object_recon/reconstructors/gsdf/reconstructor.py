@@ -1,0 +1,140 @@
+"""The plugin: tracked detections in, hands and what they hold out, in metres in the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+import torch
+
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.config import GSDFSettings, PipelineConfig
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.hands import (
+    BoundingBox,
+    HandDetection,
+    HandSide,
+    HandTopology,
+    TrackedHand,
+)
+from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
+from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory, different_objects
+from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement, hand_estimate
+from hand_object_recon.reconstructors.gsdf.hand_views import crop_batch, view_of_hand
+from hand_object_recon.reconstructors.gsdf.mesh_warm_up import warm_up_meshes
+from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.sight import look_of
+from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
+
+SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "gsdf.safetensors"
+
+
+class GSDFReconstructor(Reconstructor):
+    """Crops each hand, mirrors left ones, and asks the network for all hands of a frame at once.
+
+    Joints follow the image; how far the hand is, the depth or the hand's size says. Only then are
+    the distances asked, of each hand by itself.
+    """
+
+    card: ClassVar[PluginCard] = PluginCard(
+        name=METHOD,
+        summary="hand joints, and meshes of the hand and of what it holds, from signed distances "
+        "that a network sees in colour; placed by depth, or by the hand's size",
+        licence="Apache-2.0; weights: see the card beside them",
+        paper="Chen et al., CVPR 2023",
+        gives_object=True,
+        is_metric=True,
+    )
+
+    def __init__(self, config: PipelineConfig) -> None:
+        super().__init__(config)
+        device = _device(config.gsdf)
+        trained = load_trained_network(_weights_file(config.gsdf))
+        self._options = trained.options
+        _require_usable(self._options, config.hand_model)
+        self._placement = HandPlacement(self._options.hand_model)
+        self._look = look_of(trained.network.to(device), device)
+        self._bodies = BodyMemory(self._options.unit_m, device)
+
+    @torch.no_grad()
+    def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
+        found = (view_of_hand(frame, hand, self._options) for hand in hands)
+        views = [view for view in found if view is not None]
+        if not views:
+            return ReconstructorOutput()
+        sight = self._look(crop_batch(frame, views, self._options.image_size))
+        estimates, held = [], {}
+        for row, (view, joints) in enumerate(zip(views, sight.joints, strict=True)):
+            hand = self._placement.place(frame, view, joints)
+            if hand is None:
+                continue
+            fields = sight.fields(row, hand.wrist_m)
+            bodies = self._bodies.update(hand, fields, frame.stamp_ns, self.config.gsdf)
+            topology = self._placement.models[view.hand.side].topology.name
+            estimates.append(hand_estimate(frame, hand, topology, bodies.surface))
+            if bodies.held is not None:
+                held[view.hand.track_id] = bodies.held
+        return ReconstructorOutput(tuple(estimates), tuple(different_objects(held)))
+
+    def topologies(self) -> tuple[HandTopology, ...]:
+        return tuple(model.topology for model in self._placement.models.values())
+
+    def warm_up(self) -> None:
+        """Compile what meshes need, and run what depends on the number of hands with one and
+        with two."""
+        warm_up_meshes()
+        camera = CameraIntrinsics(width=320, height=240, fx=300.0, fy=300.0, cx=160.0, cy=120.0)
+        size = (camera.height, camera.width)
+        depth_m = np.full(size, np.nan, dtype=np.float32)
+        frame = RgbdFrame(np.zeros((*size, 3), np.uint8), depth_m, camera, 0, "warm_up")
+        right = HandDetection(HandSide.RIGHT, 1.0, BoundingBox(100.0, 60.0, 220.0, 180.0))
+        left = replace(right, side=HandSide.LEFT)
+        hands = [TrackedHand(0, right), TrackedHand(1, left)]
+        for count in (1, 2):
+            self.reconstruct(frame, hands[:count])
+        self.reset()
+
+    def forget(self, track_id: int) -> None:
+        self._bodies.forget(track_id)
+
+    def reset(self) -> None:
+        self._bodies.reset()
+
+
+def _weights_file(settings: GSDFSettings) -> Path:
+    if settings.weights:
+        return Path(settings.weights).expanduser()
+    if not SHIPPED_WEIGHTS.exists():
+        raise ConfigError(
+            "gsdf has no weights: set gsdf.weights to a .safetensors file; 'hand-object-recon "
+            "train config/train/gsdf_lite_synthetic.yaml --out out/gsdf' makes one "
+            "(docs/training.md)"
+        )
+    return SHIPPED_WEIGHTS
+
+
+def _device(settings: GSDFSettings) -> torch.device:
+    has_cuda = torch.cuda.is_available()
+    if settings.device == "cuda" and not has_cuda:
+        raise ConfigError(
+            "gsdf.device is 'cuda', and torch finds no CUDA device; set it to 'cpu' or 'auto'"
+        )
+    return torch.device("cuda" if has_cuda and settings.device != "cpu" else "cpu")
+
+
+def _require_usable(options: GSDFOptions, hand_model: str) -> None:
+    if options.hand_model != hand_model:
+        raise ConfigError(
+            f"the weights of gsdf were trained with the hand model {options.hand_model!r}, and "
+            f"hand_model is {hand_model!r}; set hand_model to {options.hand_model!r}, or "
+            "gsdf.weights to other weights"
+        )
+    if options.frames == VIDEO_FRAMES:
+        raise ConfigError(
+            f"the weights of gsdf are for videos (frames={options.frames}), which the plugin "
+            "does not run yet; set gsdf.weights to weights of single frames (frames=1)"
+        )

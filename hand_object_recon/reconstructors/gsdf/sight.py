@@ -1,0 +1,99 @@
+"""What the network makes of a frame's hands before and after it is known how far they are.
+
+Heat-maps and feature maps need the image alone. Joints follow from them for any distance, so the
+trunks run once for all hands of a frame, and what depends on the wrist is worked out when it is
+placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hand_object_recon.reconstructors.gsdf.folded_field import folded_fields, scene_row
+from hand_object_recon.reconstructors.gsdf.hand_views import CropBatch
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Views
+from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
+
+FloatArray = NDArray[np.floating[Any]]
+
+_PROVISIONAL_M: Final = 2.0  # farther than heat-maps reach to either side
+
+
+class SignedField(Protocol):
+    """Signed distances to a body in query units, below zero inside."""
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """(N,) of (N, 3) points."""
+
+    def gradients(self, points: Tensor) -> Tensor:
+        """(N, 3) how the distance grows along each axis."""
+
+
+class BodyFields(NamedTuple):
+    """Of a hand and of what it holds, about its wrist in the axes of its crop's camera."""
+
+    hand: SignedField
+    object: SignedField
+
+
+class Sight(Protocol):
+    """All hands of a frame."""
+
+    @property
+    def joints(self) -> Sequence[RelativeJoints]:
+        """Of each hand, in the axes of its crop's camera."""
+
+    def fields(self, row: int, wrist_m: FloatArray) -> BodyFields:
+        """The bodies of one hand whose wrist is put at (3,)."""
+
+
+Look = Callable[[CropBatch], Sight]
+"""From the crops of a frame to what is seen in them."""
+
+
+class NetworkSight:
+    """What a ``GSDFNetwork`` sees."""
+
+    def __init__(self, network: GSDFNetwork, batch: CropBatch) -> None:
+        wrists = batch.cameras.new_tensor([0.0, 0.0, _PROVISIONAL_M])
+        views = Views(batch.cameras, wrists.expand(*batch.cameras.shape[:2], 3))
+        self._network = network
+        self._scene = network.encode(batch.images, views)
+        self._joints = [
+            RelativeJoints.of_joints(joints_m, _PROVISIONAL_M)
+            for joints_m in self._scene.joints_m.double().cpu().numpy()
+        ]
+
+    @property
+    def joints(self) -> Sequence[RelativeJoints]:
+        return self._joints
+
+    def fields(self, row: int, wrist_m: FloatArray) -> BodyFields:
+        wrists = self._scene.joints_m.new_tensor(wrist_m)[None]
+        scene = _with_wrists(self._network, scene_row(self._scene, row), wrists)
+        return BodyFields(*folded_fields(self._network, scene, 0))
+
+
+def look_of(network: GSDFNetwork, device: torch.device) -> Look:
+    """How a network on a device looks at crops."""
+    return lambda batch: NetworkSight(network, CropBatch(*(part.to(device) for part in batch)))
+
+
+def _with_wrists(network: GSDFNetwork, scene: Scene, wrists_m: Tensor) -> Scene:
+    """A scene with its wrists moved to (B, 3): what image and heat-maps show stays."""
+    farther_m = wrists_m[:, 2] - scene.views.wrists_m[:, 2]
+    joints_m = _along_rays(scene.joints_m, farther_m[:, None])
+    centers_m = _along_rays(scene.centers_m, farther_m)
+    return network.scene(Views(scene.views.cameras, wrists_m), scene.maps, joints_m, centers_m)
+
+
+def _along_rays(points_m: Tensor, farther_m: Tensor) -> Tensor:
+    """(..., 3) points moved along their rays to where z is greater by (...)."""
+    z = points_m[..., 2:]
+    return points_m * (1.0 + farther_m[..., None] / z)
