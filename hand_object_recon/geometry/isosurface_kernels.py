@@ -16,7 +16,8 @@ from hand_object_recon.geometry.compiled import compiled
 from hand_object_recon.geometry.isosurface_table import CELL_EDGES, triangle_table
 
 _MARGIN = 0.01  # of an edge, between a vertex and its ends
-_TRIANGLE_COUNTS, _TRIANGLE_EDGES = triangle_table()
+_SMALL_COUNTS, _TRIANGLE_EDGES = triangle_table()
+_TRIANGLE_COUNTS: Final = _SMALL_COUNTS.astype(np.int64)  # summed up
 _EDGES: Final = np.array(CELL_EDGES, dtype=np.int64)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import igl
 import numpy as np
 import pytest
@@ -37,6 +42,21 @@ def test_the_surface_of_noise_is_closed_and_manifold(seed: int) -> None:
     assert (faces_per_edge(mesh) == 2).all()
     assert as_trimesh(mesh).is_winding_consistent
     assert igl.is_vertex_manifold(mesh.faces.astype(np.int64)).all()
+
+
+def test_uncompiled_kernels_give_the_same(tmp_path: Path) -> None:
+    noise = within_border(np.random.default_rng(0).standard_normal((9, 10, 11)))
+    np.save(tmp_path / "noise.npy", noise)
+    program = (
+        "import numpy, sys; from hand_object_recon.geometry.isosurface import isosurface; "
+        "mesh = isosurface(numpy.load(sys.argv[1] + '/noise.npy')); "
+        "numpy.savez(sys.argv[1] + '/mesh.npz', vertices=mesh.vertices, faces=mesh.faces)"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
+    found, mesh = np.load(tmp_path / "mesh.npz"), isosurface(noise)
+    np.testing.assert_array_equal(found["faces"], mesh.faces)
+    np.testing.assert_allclose(found["vertices"], mesh.vertices, atol=1e-6)
 
 
 def test_each_pattern_of_a_cells_corners_is_closed_and_outward() -> None:
