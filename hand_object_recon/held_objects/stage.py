@@ -35,6 +35,9 @@ _IDLE_NS: Final = 50_000_000
 _MOST_OBJECTS: Final = 4
 _OFF_SKIN_M: Final = 0.012
 _HAND_REACH_M: Final = 0.13
+_MOST_RESIDUAL_M: Final = 0.010
+"""A hand that is laid farther off the depth than that leaves its own arm and fingers over, and
+they look like something held."""
 
 
 class HeldObjects:
@@ -140,6 +143,8 @@ class HeldObjects:
         for hand in parts.labels.hands:
             hand_id = hand.hand.track_id
             if any(hand_id in track.touched_by for track in self._tracks):
+                continue
+            if hand.hand.placement_residual_m > _MOST_RESIDUAL_M:
                 continue
             seen = self._new_object(parts, hand, taken)
             if seen is None:

@@ -192,6 +192,20 @@ def test_a_hand_not_found_for_some_frames_does_not_end_the_hold(lifted: Film) ->
     assert found[-1][0].track_id == 0
 
 
+@pytest.mark.parametrize(("residual_m", "is_found"), [(0.004, True), (0.015, False)])
+def test_what_lies_in_a_hand_that_is_off_the_depth_is_not_taken_up(
+    lifted: Film, residual_m: float, is_found: bool
+) -> None:
+    stage = HeldObjects(HeldObjectSettings(), TOPOLOGIES)
+    found = [
+        stage.update(
+            one.frame, [replace(hand, placement_residual_m=residual_m) for hand in one.hands]
+        )
+        for one in lifted[: LIFTED_FRAME + 10]
+    ]
+    assert bool(found[-1]) is is_found
+
+
 def test_after_a_reset_nothing_is_known(lifted: Film) -> None:
     stage = HeldObjects(HeldObjectSettings(), TOPOLOGIES)
     for moment in lifted[:50]:
