@@ -21,6 +21,7 @@ from hand_object_recon.core.hands import (
     TrackedHand,
 )
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.networks.device import device_of
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory, different_objects
 from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement, hand_estimate
@@ -52,7 +53,7 @@ class GSDFReconstructor(Reconstructor):
 
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__(config)
-        device = _device(config.gsdf)
+        device = device_of(config.gsdf.device, "gsdf.device")
         trained = load_trained_network(_weights_file(config.gsdf))
         self._options = trained.options
         _require_usable(self._options, config.hand_model)
@@ -115,15 +116,6 @@ def _weights_file(settings: GSDFSettings) -> Path:
             "(docs/training.md)"
         )
     return SHIPPED_WEIGHTS
-
-
-def _device(settings: GSDFSettings) -> torch.device:
-    has_cuda = torch.cuda.is_available()
-    if settings.device == "cuda" and not has_cuda:
-        raise ConfigError(
-            "gsdf.device is 'cuda', and torch finds no CUDA device; set it to 'cpu' or 'auto'"
-        )
-    return torch.device("cuda" if has_cuda and settings.device != "cpu" else "cpu")
 
 
 def _require_usable(options: GSDFOptions, hand_model: str) -> None:

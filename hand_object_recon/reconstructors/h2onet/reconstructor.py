@@ -21,6 +21,7 @@ from hand_object_recon.core.hands import (
     TrackedHand,
 )
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.networks.device import device_of
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.h2onet.compiled_network import (
     compiled_encode,
@@ -149,11 +150,7 @@ def _weights_file(settings: H2ONetSettings) -> Path:
 
 
 def _device(settings: H2ONetSettings) -> torch.device:
-    has_cuda = torch.cuda.is_available()
-    if settings.device == "cuda" and not has_cuda:
-        raise ConfigError(
-            "h2onet.device is 'cuda', and torch finds no CUDA device; set it to 'cpu' or 'auto'"
-        )
+    device = device_of(settings.device, "h2onet.device")
     if settings.runtime == "openvino":
         if settings.device == "cuda":
             raise ConfigError(
@@ -161,7 +158,7 @@ def _device(settings: H2ONetSettings) -> torch.device:
                 "runtime to 'torch' or the device to 'cpu'"
             )
         return torch.device("cpu")
-    return torch.device("cuda" if has_cuda and settings.device != "cpu" else "cpu")
+    return device
 
 
 def _streamed(
