@@ -288,6 +288,16 @@ def test_a_box_without_keypoints_gives_about_the_crop_of_its_keypoints() -> None
     assert crops[1].edge_px == pytest.approx(crops[0].edge_px, rel=0.03)
 
 
+@pytest.mark.parametrize("is_upright", [False, True])
+def test_keypoints_outside_the_image_give_no_view(is_upright: bool) -> None:
+    points = np.random.default_rng(1).uniform([400.0, 60.0], [480.0, 160.0], (21, 2))
+    detection = HandDetection(
+        HandSide.RIGHT, 0.9, BoundingBox.around(points), points.astype(np.float32)
+    )
+    hand = TrackedHand(1, detection)
+    assert view_of_hand(frame_at(), hand, from_ray=True, is_upright=is_upright) is None
+
+
 def test_a_hand_too_small_or_outside_the_image_is_left_out(single: H2ONetReconstructor) -> None:
     tiny = hand_at(1, box=(100.0, 100.0, 112.0, 112.0))
     outside = hand_at(2, box=(400.0, 300.0, 500.0, 380.0))

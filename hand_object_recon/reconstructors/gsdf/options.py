@@ -75,9 +75,6 @@ class GSDFOptions(AugmentationOptions):
         an answer that is too far off on the wrong side is still learned from.
     losses
         Who is followed where the losses differ.
-    place_weight
-        How much more the terms of joints and of the object's centre count than theirs: where a
-        trunk learns both at once, squares of metres are drowned by distances otherwise.
     own_points
         Each body learns from the points around it alone; the authors' first 1200 epochs.
     """
@@ -102,7 +99,6 @@ class GSDFOptions(AugmentationOptions):
     largest_distance: float = Field(0.05, gt=0.0, le=1.0)
     clamped_answers: bool = True
     losses: LossSource = LossSource.CODE
-    place_weight: float = Field(1.0, gt=0.0, le=1000.0)
     own_points: bool = True
     turn_deg: float = Field(45.0, ge=0.0, le=90.0)
 

@@ -15,11 +15,8 @@ from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
-from hand_object_recon.reconstructors.gsdf.conventions import (
-    CHANNEL_DEVIATIONS,
-    CHANNEL_MEANS,
-    IMAGE_SIZE,
-)
+from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
+from hand_object_recon.reconstructors.gsdf.hand_views import normalised
 from hand_object_recon.reconstructors.gsdf.losses import (
     ShapeRules,
     ShapeTruth,
@@ -83,7 +80,6 @@ class GSDFTraining(TrainableMethod):
         found = network(*_seen(batch), batch["points"])
         truth = ShapeTruth(true["hand_distances"], true["object_distances"], true["center_m"])
         losses = shape_losses(found, truth, self._rules)
-        losses["center"] = self.options.place_weight * losses["center"]
         if self.options.sharing is not Sharing.ASYMMETRIC:
             losses |= self._pose_losses(found.joints_m, true)
         return losses
@@ -136,8 +132,7 @@ class GSDFTraining(TrainableMethod):
         return sample
 
     def _pose_losses(self, joints_m: Tensor, true: Batch) -> dict[str, Tensor]:
-        terms = pose_losses(joints_m, true["joints_m"], true["views"], self.options.losses)
-        return {name: self.options.place_weight * term for name, term in terms.items()}
+        return pose_losses(joints_m, true["joints_m"], true["views"], self.options.losses)
 
     def _prediction(self, network: nn.Module, batch: Batch) -> Prediction:
         found: Prediction = network(*_seen(batch), batch["points"])
@@ -154,12 +149,7 @@ class GSDFTraining(TrainableMethod):
 
 def _seen(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """Normalised (B, F, 3, H, W) crops, (B, F, 3, 3) cameras and (B, F, 3) wrists."""
-    means, deviations = (
-        batch["camera"].new_tensor(values)[:, None, None]
-        for values in (CHANNEL_MEANS, CHANNEL_DEVIATIONS)
-    )
-    images = (batch["image"].float() / 255.0 - means) / deviations
-    return images, batch["camera"], batch["joints_m"][:, :, WRIST]
+    return normalised(batch["image"]), batch["camera"], batch["joints_m"][:, :, WRIST]
 
 
 def _current(found: Tensor, batch: Batch) -> Tensor:

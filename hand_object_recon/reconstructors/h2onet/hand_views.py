@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.hands import HandSide, TrackedHand
+from hand_object_recon.core.hands import BoundingBox, HandSide, TrackedHand
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.networks.hand_crop import HandCrop
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
@@ -55,7 +55,7 @@ def view_of_hand(
         The crop is turned so that the knuckles are above the wrist, if the detector gave them.
     """
     crop = _crop(frame, hand, is_upright)
-    if crop.edge_px < LEAST_EDGE_PX or not _is_in_image(frame, crop):
+    if crop.edge_px < LEAST_EDGE_PX or not _is_in_image(frame, hand.detection.box):
         return None
     rotation = axis_angle_to_matrix(np.array([0.0, 0.0, -crop.angle_rad]))
     if from_ray:
@@ -85,6 +85,7 @@ def _crop(frame: RgbdFrame, hand: TrackedHand, is_upright: bool) -> HandCrop:
     return replace(crop, is_mirrored=is_mirrored)
 
 
-def _is_in_image(frame: RgbdFrame, crop: HandCrop) -> bool:
-    x, y = crop.center_px
-    return 0.0 <= x < frame.camera.width and 0.0 <= y < frame.camera.height
+def _is_in_image(frame: RgbdFrame, box: BoundingBox) -> bool:
+    """Whether any of it is."""
+    is_beside = box.x_max < 0.0 or box.x_min > frame.camera.width - 1
+    return not is_beside and box.y_max >= 0.0 and box.y_min <= frame.camera.height - 1

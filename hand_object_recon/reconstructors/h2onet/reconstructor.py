@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
-import numpy as np
 import torch
 
-from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
 from hand_object_recon.core.errors import ConfigError
-from hand_object_recon.core.hands import (
-    BoundingBox,
-    HandDetection,
-    HandSide,
-    HandTopology,
-    TrackedHand,
-)
+from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_of
+from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.h2onet.compiled_network import (
     compiled_encode,
@@ -104,15 +97,8 @@ class H2ONetReconstructor(Reconstructor):
 
     def warm_up(self) -> None:
         """Run once what depends on the number of hands: with one and with two."""
-        camera = CameraIntrinsics(width=320, height=240, fx=300.0, fy=300.0, cx=160.0, cy=120.0)
-        size = (camera.height, camera.width)
-        depth_m = np.full(size, np.nan, dtype=np.float32)
-        frame = RgbdFrame(np.zeros((*size, 3), np.uint8), depth_m, camera, 0, "warm_up")
-        right = HandDetection(HandSide.RIGHT, 1.0, BoundingBox(100.0, 60.0, 220.0, 180.0))
-        left = replace(right, side=HandSide.LEFT)
-        hands = [TrackedHand(0, right), TrackedHand(1, left)]
-        for count in (1, 2):
-            self.reconstruct(frame, hands[:count])
+        for frame, hands in trial_hands():
+            self.reconstruct(frame, hands)
         self.reset()
 
     def forget(self, track_id: int) -> None:
