@@ -40,10 +40,15 @@ class VolumeHeatmaps(nn.Module):
         return flat.reshape(len(flat), self._points, CELLS, *flat.shape[2:])
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, points, 3) expected cells x, y and depth, the first cell's number being 0."""
-        volumes = self.volumes(features)
-        height, width = volumes.shape[3:]
-        return expected_cells(volumes) * volumes.new_tensor([CELLS / width, CELLS / height, 1.0])
+        """(B, points, 3) expected places in cells."""
+        return places_of(self.volumes(features))
+
+
+def places_of(volumes: Tensor) -> Tensor:
+    """(B, N, 3) expected cells x, y and depth of (B, N, D, H, W) volumes, counted in ``CELLS``
+    across the image, the first cell's number being 0."""
+    height, width = volumes.shape[3:]
+    return expected_cells(volumes) * volumes.new_tensor([CELLS / width, CELLS / height, 1.0])
 
 
 def expected_cells(volumes: Tensor) -> Tensor:
@@ -66,6 +71,50 @@ def cells_to_camera(
     """
     z = (cells[..., 2] / CELLS * 2.0 - 1.0) * half_depth_m + middle_z_m[:, None]
     pixels = cells[..., :2] * pixels_per_cell
-    focal = torch.stack([cameras[:, 0, 0], cameras[:, 1, 1]], dim=1)[:, None]
-    slopes = (pixels - cameras[:, None, :2, 2]) / focal
+    slopes = (pixels - cameras[:, None, :2, 2]) / _focal(cameras)
     return torch.cat([slopes * z[..., None], z[..., None]], dim=2)
+
+
+def camera_to_cells(
+    points_m: Tensor,
+    cameras: Tensor,
+    middle_z_m: Tensor,
+    half_depth_m: float,
+    pixels_per_cell: float,
+) -> Tensor:
+    """(B, N, 3) points to the cells that ``cells_to_camera`` takes to them."""
+    z = points_m[..., 2:]
+    depth = ((z - middle_z_m[:, None, None]) / half_depth_m + 1.0) / 2.0 * CELLS
+    pixels = points_m[..., :2] / z * _focal(cameras) + cameras[:, None, :2, 2]
+    return torch.cat([pixels / pixels_per_cell, depth], dim=2)
+
+
+def heatmap_loss(volumes: Tensor, places: Tensor) -> Tensor:
+    """How unlikely (B, N, D, H, W) volumes make (B, N, 3) places: the mean cross-entropy, in the
+    image and in depth, of the softmax with the cells on both sides of each place.
+
+    Places are counted as ``places_of`` does; those beyond the border count as on it.
+    """
+    depth, height, width = volumes.shape[2:]
+    flat = volumes.logsumexp(dim=2).flatten(2)
+    in_image = flat.log_softmax(dim=2).reshape(*flat.shape[:2], height, width)
+    in_depth = volumes.flatten(3).logsumexp(dim=3).log_softmax(dim=2)
+    x, y = (
+        _shares_of_cells(places[..., axis] * count / CELLS, count)
+        for axis, count in ((0, width), (1, height))
+    )
+    image_terms = (in_image * y[..., :, None] * x[..., None, :]).sum(dim=(2, 3))
+    depth_terms = (in_depth * _shares_of_cells(places[..., 2], depth)).sum(dim=2)
+    loss: Tensor = -(image_terms + depth_terms).mean()
+    return loss
+
+
+def _focal(cameras: Tensor) -> Tensor:
+    return torch.stack([cameras[:, 0, 0], cameras[:, 1, 1]], dim=1)[:, None]
+
+
+def _shares_of_cells(numbers: Tensor, count: int) -> Tensor:
+    """(..., count) shares of the two cells around each number, which is their mean."""
+    cells = torch.arange(count, dtype=numbers.dtype, device=numbers.device)
+    inside = numbers.clamp(0, count - 1)
+    return (1.0 - (inside[..., None] - cells).abs()).clamp(min=0.0)

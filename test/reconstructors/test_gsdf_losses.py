@@ -46,7 +46,12 @@ def centers(seed: int) -> Tensor:
 
 @pytest.fixture
 def found() -> Prediction:
-    return Prediction(distances(0), distances(1), joints(2), centers(3))
+    return prediction(distances(0), distances(1), joints(2), centers(3))
+
+
+def prediction(hand: Tensor, held: Tensor, joints_m: Tensor, centers_m: Tensor) -> Prediction:
+    no_volumes = torch.zeros(len(hand), 0)
+    return Prediction(hand, held, joints_m, centers_m, no_volumes, no_volumes)
 
 
 @pytest.fixture
@@ -139,7 +144,7 @@ def test_each_body_learns_from_its_own_half_of_the_points_or_from_all(
 
 def test_what_is_farther_than_the_largest_distance_need_not_be_told_apart() -> None:
     far = torch.full((1, 2), 0.4)
-    found = Prediction(far, -far, joints(0)[:1], centers(0)[:1])
+    found = prediction(far, -far, joints(0)[:1], centers(0)[:1])
     truth = ShapeTruth(far / 2, -far / 2, centers(0)[:1])
     losses = shape_losses(
         found, truth, ShapeRules(LossSource.PAPER, LARGEST, True, own_points=False)
@@ -160,7 +165,7 @@ def test_an_answer_far_off_on_the_wrong_side_is_learned_from_unless_answers_are_
     slopes = {False: [1.0, 0.0, 1.0, 1.0], True: [0.0, 0.0, 1.0, 0.0]}
     for clamped, expected in errors.items():
         rules = ShapeRules(LossSource.CODE, LARGEST, clamped, own_points=False)
-        found = Prediction(answers, answers, joints(0)[:1], center)
+        found = prediction(answers, answers, joints(0)[:1], center)
         loss = shape_losses(found, truth, rules)["hand"]
         assert loss.item() == pytest.approx(0.5 * np.mean(expected))
         (slope,) = torch.autograd.grad(loss, answers)

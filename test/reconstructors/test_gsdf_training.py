@@ -131,6 +131,8 @@ class Answering(nn.Module):
             true["object_distances"] - self.off_m / self.unit_m,
             true["joints_m"] + off,
             true["center_m"] + off,
+            torch.zeros(len(off), 0),
+            torch.zeros(len(off), 0),
         )
 
 
@@ -141,6 +143,27 @@ def test_joints_that_share_a_trunk_are_learned_with_the_rest(store: SampleStore)
     assert losses.keys() == {"hand", "object", "center", "joints", "order"}
     with pytest.raises(ValidationError, match="share a trunk"):
         method_with(part="pose", sharing="single")
+
+
+def test_heat_maps_of_joints_and_of_the_centre_are_learned_from_where_that_is_asked_for(
+    store: SampleStore,
+) -> None:
+    names = {}
+    for sharing in ("single", "asymmetric"):
+        method = method_with(sharing=sharing, heatmap_weight=0.5)
+        batch = batch_of(store, method, 1, seed=0)
+        names[sharing] = method.losses(new_network(method).eval(), batch).keys()
+    assert names["asymmetric"] == {"hand", "object", "center", "center_heatmap"}
+    assert names["single"] == {*names["asymmetric"], "joints", "order", "joint_heatmaps"}
+
+
+def test_the_order_of_joints_counts_as_much_as_is_asked_for(store: SampleStore) -> None:
+    whole, part = (method_with(part="pose", order_weight=weight) for weight in (1.0, 0.25))
+    batch = batch_of(store, whole, 1)
+    network = new_network(whole).eval()
+    one, other = (method.losses(network, batch) for method in (whole, part))
+    torch.testing.assert_close(other["order"], 0.25 * one["order"])
+    torch.testing.assert_close(other["joints"], one["joints"])
 
 
 def test_a_video_s_frames_are_learned_together(store: SampleStore) -> None:

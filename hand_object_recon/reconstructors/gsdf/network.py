@@ -21,7 +21,10 @@ from hand_object_recon.networks.volume_heatmaps import (
     CELLS,
     PAPER_DOUBLINGS,
     VolumeHeatmaps,
+    camera_to_cells,
     cells_to_camera,
+    heatmap_loss,
+    places_of,
 )
 from hand_object_recon.reconstructors.gsdf.aligned_features import (
     PLACE_FEATURES,
@@ -41,6 +44,7 @@ from hand_object_recon.reconstructors.gsdf.video_transformer import VideoTransfo
 
 _NECK_GROWTH = 4  # times the trunk's first width
 _HEAD_GROWTH = 8
+_PIXELS_PER_CELL = IMAGE_SIZE / CELLS
 
 
 class Sharing(str, Enum):
@@ -75,13 +79,23 @@ class Scene(NamedTuple):
     object: AffineFeatures
 
 
+class JointPrediction(NamedTuple):
+    """joints_m (B, 21, 3) in metres in the camera's axes, and the heat-maps they are read from."""
+
+    joints_m: Tensor
+    joint_volumes: Tensor
+
+
 class Prediction(NamedTuple):
-    """hand_distances and object_distances (B, P) in query units; the rest as in ``Scene``."""
+    """hand_distances and object_distances (B, P) in query units; joints and centres as in
+    ``Scene``, and the heat-maps they are read from."""
 
     hand_distances: Tensor
     object_distances: Tensor
     joints_m: Tensor
     centers_m: Tensor
+    joint_volumes: Tensor
+    center_volumes: Tensor
 
 
 class PoseNetwork(nn.Module):
@@ -96,13 +110,13 @@ class PoseNetwork(nn.Module):
         self.joints = VolumeHeatmaps(channels_in, channels, KEYPOINT_COUNT, doublings)
         self._half_depth_m = conventions.half_depth_m
 
-    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
-        """(B, 21, 3) joints in metres in the camera's axes."""
-        return self.joints_of(self.trunk(images), Views(cameras, wrists_m))
+    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> JointPrediction:
+        volumes = self.joints.volumes(self.trunk(images))
+        return JointPrediction(self.joints_of(volumes, Views(cameras, wrists_m)), volumes)
 
-    def joints_of(self, features: Tensor, views: Views) -> Tensor:
-        """The same of the trunk's features."""
-        return _in_camera(self.joints(features), views, self._half_depth_m)
+    def joints_of(self, volumes: Tensor, views: Views) -> Tensor:
+        """(B, 21, 3) joints of heat-maps."""
+        return _in_camera(places_of(volumes), views, self._half_depth_m)
 
 
 class PoseStage(nn.Module):
@@ -114,11 +128,12 @@ class PoseStage(nn.Module):
         super().__init__()
         self.pose = PoseNetwork(width, conventions, doublings)
 
-    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> Tensor:
-        """(B * F, 21, 3) joints of F frames (B, F, 3, 256, 256) of each sample."""
-        flat = (part.flatten(0, 1) for part in (images, cameras, wrists_m))
-        joints: Tensor = self.pose(*flat)
-        return joints
+    def forward(self, images: Tensor, cameras: Tensor, wrists_m: Tensor) -> JointPrediction:
+        """B * F hands of F frames (B, F, 3, 256, 256) of each sample."""
+        found: JointPrediction = self.pose(
+            *(part.flatten(0, 1) for part in (images, cameras, wrists_m))
+        )
+        return found
 
 
 class GSDFNetwork(nn.Module):
@@ -171,22 +186,15 @@ class GSDFNetwork(nn.Module):
 
         Answers are those of B * F frames, those of a sample one after the other.
         """
-        scene = self.encode(images, Views(cameras, wrists_m))
+        seen = self._look(images)
+        scene = self._placed(seen, Views(cameras, wrists_m))
         hand, held = self.distances(scene, points.flatten(0, 1))
-        return Prediction(hand, held, scene.joints_m, scene.centers_m)
+        joints, centers = scene.joints_m, scene.centers_m
+        return Prediction(hand, held, joints, centers, seen.joint_volumes, seen.center_volumes)
 
     def encode(self, images: Tensor, views: Views) -> Scene:
         """Work out once what all points of a frame need; leading dimensions as in ``forward``."""
-        count, frames = images.shape[:2]
-        flat = Views(*(part.flatten(0, 1) for part in views))
-        features = self._features(images.flatten(0, 1))
-        joints = self.pose.joints_of(features.hand, flat)
-        half_depth_m = self.conventions.half_depth_m
-        centers = _in_camera(self.center(features.object), flat, half_depth_m)[:, 0]
-        maps = self.map_neck(features.distances)
-        if self.video is not None:
-            maps = self.video(maps.unflatten(0, (count, frames))).flatten(0, 1)
-        return self.scene(flat, maps, joints, centers)
+        return self._placed(self._look(images), views)
 
     def scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
         """The scene of maps, joints and centres that are known."""
@@ -223,6 +231,21 @@ class GSDFNetwork(nn.Module):
         seen: Tensor = self.encoder(aligned_features(scene.maps, points_m, scene.views.cameras))
         return seen
 
+    def _look(self, images: Tensor) -> _Seen:
+        features = self._features(images.flatten(0, 1))
+        maps = self.map_neck(features.distances)
+        if self.video is not None:
+            maps = self.video(maps.unflatten(0, images.shape[:2])).flatten(0, 1)
+        joints, centers = self.pose.joints, self.center
+        return _Seen(maps, joints.volumes(features.hand), centers.volumes(features.object))
+
+    def _placed(self, seen: _Seen, views: Views) -> Scene:
+        flat = Views(*(part.flatten(0, 1) for part in views))
+        joints = self.pose.joints_of(seen.joint_volumes, flat)
+        half_depth_m = self.conventions.half_depth_m
+        centers = _in_camera(places_of(seen.center_volumes), flat, half_depth_m)[:, 0]
+        return self.scene(flat, seen.maps, joints, centers)
+
     def _features(self, images: Tensor) -> _Features:
         if self.sharing is Sharing.ASYMMETRIC:
             with torch.no_grad():
@@ -233,6 +256,14 @@ class GSDFNetwork(nn.Module):
         return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
 
 
+class _Seen(NamedTuple):
+    """What the images show, wherever the wrist is."""
+
+    maps: Tensor
+    joint_volumes: Tensor
+    center_volumes: Tensor
+
+
 class _Features(NamedTuple):
     """The trunks' features as hand joints, object centre and distances see them."""
 
@@ -241,8 +272,13 @@ class _Features(NamedTuple):
     distances: Tensor
 
 
+def place_loss(volumes: Tensor, places_m: Tensor, views: Views, half_depth_m: float) -> Tensor:
+    """How unlikely (B, N, D, H, W) heat-maps make (B, N, 3) true places in metres."""
+    wrist_z_m = views.wrists_m[:, 2]
+    cells = camera_to_cells(places_m, views.cameras, wrist_z_m, half_depth_m, _PIXELS_PER_CELL)
+    return heatmap_loss(volumes, cells)
+
+
 def _in_camera(cells: Tensor, views: Views, half_depth_m: float) -> Tensor:
-    pixels_per_cell = IMAGE_SIZE / CELLS
-    return cells_to_camera(
-        cells, views.cameras, views.wrists_m[:, 2], half_depth_m, pixels_per_cell
-    )
+    wrist_z_m = views.wrists_m[:, 2]
+    return cells_to_camera(cells, views.cameras, wrist_z_m, half_depth_m, _PIXELS_PER_CELL)

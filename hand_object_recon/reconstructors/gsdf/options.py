@@ -75,6 +75,12 @@ class GSDFOptions(AugmentationOptions):
         an answer that is too far off on the wrong side is still learned from.
     losses
         Who is followed where the losses differ.
+    order_weight
+        Of the loss of the joints' order, 1 for both. Its slope is far steeper than that of squared
+        gaps in metres: a network that begins with a random trunk learns to put all joints in one
+        place, where no order is wrong, and stays there for a thousand steps.
+    heatmap_weight
+        Of a loss that is neither's: how unlikely the heat-maps make the true places.
     own_points
         Each body learns from the points around it alone; the authors' first 1200 epochs.
     """
@@ -99,6 +105,8 @@ class GSDFOptions(AugmentationOptions):
     largest_distance: float = Field(0.05, gt=0.0, le=1.0)
     clamped_answers: bool = True
     losses: LossSource = LossSource.CODE
+    order_weight: float = Field(1.0, ge=0.0, le=1.0)
+    heatmap_weight: float = Field(0.0, ge=0.0, le=1.0)
     own_points: bool = True
     turn_deg: float = Field(45.0, ge=0.0, le=90.0)
 

@@ -23,7 +23,13 @@ from hand_object_recon.reconstructors.gsdf.losses import (
     pose_losses,
     shape_losses,
 )
-from hand_object_recon.reconstructors.gsdf.network import Prediction, Sharing
+from hand_object_recon.reconstructors.gsdf.network import (
+    JointPrediction,
+    Prediction,
+    Sharing,
+    Views,
+    place_loss,
+)
 from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
 from hand_object_recon.reconstructors.gsdf.samples import (
     grasp_records,
@@ -77,17 +83,21 @@ class GSDFTraining(TrainableMethod):
         true = {name: value.flatten(0, 1) for name, value in batch.items()}
         if self.options.part is Part.POSE:
             return self._pose_losses(network(*_seen(batch)), true)
-        found = network(*_seen(batch), batch["points"])
+        found = self._prediction(network, batch)
         truth = ShapeTruth(true["hand_distances"], true["object_distances"], true["center_m"])
         losses = shape_losses(found, truth, self._rules)
+        losses |= self._heatmap_loss(
+            "center_heatmap", found.center_volumes, true["center_m"][:, None], true
+        )
         if self.options.sharing is not Sharing.ASYMMETRIC:
-            losses |= self._pose_losses(found.joints_m, true)
+            losses |= self._pose_losses(JointPrediction(found.joints_m, found.joint_volumes), true)
         return losses
 
     def scores(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         true = {name: value[:, 0] for name, value in batch.items()}
         if self.options.part is Part.POSE:
-            return {"joints_mm": _joint_error_mm(_current(network(*_seen(batch)), batch), true)}
+            joints_m = network(*_seen(batch)).joints_m
+            return {"joints_mm": _joint_error_mm(_current(joints_m, batch), true)}
         found = Prediction(*(_current(part, batch) for part in self._prediction(network, batch)))
         surfaces = [
             self._surface_error_mm(distances, true[name])
@@ -110,7 +120,7 @@ class GSDFTraining(TrainableMethod):
         network finds them above what is true."""
         few = {name: value[:_PICTURED] for name, value in batch.items()}
         if self.options.part is Part.POSE:
-            found = {"joints_m": _current(network(*_seen(few)), few)}
+            found = {"joints_m": _current(network(*_seen(few)).joints_m, few)}
         else:
             prediction = self._prediction(network, few)._asdict()
             found = {name: _current(part, few) for name, part in prediction.items()}
@@ -131,8 +141,20 @@ class GSDFTraining(TrainableMethod):
             sample |= point_sample(record, axes, unit_m, count, random)
         return sample
 
-    def _pose_losses(self, joints_m: Tensor, true: Batch) -> dict[str, Tensor]:
-        return pose_losses(joints_m, true["joints_m"], true["views"], self.options.losses)
+    def _pose_losses(self, found: JointPrediction, true: Batch) -> dict[str, Tensor]:
+        true_m = true["joints_m"]
+        losses = pose_losses(found.joints_m, true_m, true["views"], self.options.losses)
+        losses["order"] = self.options.order_weight * losses["order"]
+        return losses | self._heatmap_loss("joint_heatmaps", found.joint_volumes, true_m, true)
+
+    def _heatmap_loss(
+        self, name: str, volumes: Tensor, places_m: Tensor, true: Batch
+    ) -> dict[str, Tensor]:
+        weight = self.options.heatmap_weight
+        if not weight:
+            return {}
+        views = Views(true["camera"], true["joints_m"][:, WRIST])
+        return {name: weight * place_loss(volumes, places_m, views, self.options.half_depth_m)}
 
     def _prediction(self, network: nn.Module, batch: Batch) -> Prediction:
         found: Prediction = network(*_seen(batch), batch["points"])
