@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from hand_object_recon.hand_model.forward import PosedHand, pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
 from hand_object_recon.interaction.refinement import ContactRefinement
+from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
@@ -59,10 +61,12 @@ from hand_object_recon.reconstructors.gsdf.trained_network import (
 
 CAMERA = CameraIntrinsics(320, 240, 290.0, 280.0, 150.0, 126.0)
 UNIT_M = GSDFOptions().unit_m
+EARLIER_S = GSDFOptions().earlier_s
 CLAMP = 0.05
 STEP_NS = 33_333_333
 GRASP_M = np.array([0.02, 0.03, 0.05])
 """From the middle knuckle to the middle of what is held."""
+VIDEO = {"crop_around": CropRule.HAND, "crop_enlargement": 2.0, "frames": 3}
 LITE = {"crop_around": CropRule.HAND, "crop_enlargement": 2.0, "image_size": 128}
 
 FloatArray = NDArray[np.floating[Any]]
@@ -367,7 +371,7 @@ def test_the_length_of_bones_tells_the_distance_even_with_a_few_joints_off() -> 
 
 def test_each_hand_of_a_frame_is_what_it_is_alone(weights: Path) -> None:
     network = load_trained_network(weights).network
-    look = look_of(network, torch.device("cpu"))
+    look = look_of(network, torch.device("cpu"), FrameMemory(EARLIER_S))
     frame, options = frame_at(), GSDFOptions(**LITE)
     hands = [
         TrueHand.at(HandSide.RIGHT, (-0.1, 0.0, 0.5)),
@@ -386,7 +390,7 @@ def test_each_hand_of_a_frame_is_what_it_is_alone(weights: Path) -> None:
             for one, other in zip(
                 together.fields(row, wrist_m), alone.fields(0, wrist_m), strict=True
             ):
-                torch.testing.assert_close(one(points), other(points), atol=1e-5, rtol=1e-4)
+                torch.testing.assert_close(one(points), other(points), atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
@@ -406,11 +410,52 @@ def test_fields_are_those_of_the_network_told_where_the_wrist_is(weights: Path) 
     )
     points = 2.0 * torch.rand(200, 3) - 1.0
     expected = network.distances(scene, points[None])
-    sight = look_of(network, torch.device("cpu"))(batch)
+    sight = look_of(network, torch.device("cpu"), FrameMemory(EARLIER_S))(batch)
     for one, values in zip(sight.fields(0, wrist_m), expected, strict=True):
         torch.testing.assert_close(one(points), values[0], atol=1e-4, rtol=1e-3)
     placed = sight.joints[0].at(wrist_m[2])
     np.testing.assert_allclose(placed, scene.joints_m[0].numpy(), atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_network_for_videos_sees_the_frames_that_training_shows_it(
+    make_weights: MakeWeights,
+) -> None:
+    network = load_trained_network(make_weights(frames=3, image_size=256)).network
+    hand, options = TrueHand.at(HandSide.LEFT, (0.1, 0.0, 0.6)), GSDFOptions(**VIDEO)
+    look = look_of(network, torch.device("cpu"), FrameMemory(EARLIER_S))
+    batches = []
+    for number in range(0, 11, 5):
+        frame = frame_at(number)
+        view = view_of_hand(frame, hand.tracked(), options)
+        assert view is not None
+        batches.append(crop_batch(frame, [view], options.image_size))
+        sight = look(batches[-1])
+    newest_first = batches[::-1]
+    images = torch.cat([batch.images for batch in newest_first], dim=1)
+    cameras = torch.cat([batch.cameras for batch in newest_first], dim=1)
+    wrist_m = np.array([0.02, -0.01, 0.58])
+    wrists = torch.from_numpy(wrist_m).float().expand(1, 3, 3)
+    scene = network.encode(images, Views(cameras, wrists))
+    points = 2.0 * torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) - 1.0
+    expected = network.distances(scene, points.expand(3, 50, 3))
+    alone = network.distances(
+        network.encode(images[:, :1], Views(cameras[:, :1], wrists[:, :1])), points[None]
+    )
+    for one, values, others in zip(sight.fields(0, wrist_m), expected, alone, strict=True):
+        torch.testing.assert_close(one(points), values[0], atol=2e-5, rtol=0)
+        assert (values[0] - others[0]).abs().max() > 1e-4, "earlier frames made no difference"
+
+
+def test_frames_of_a_hand_that_is_forgotten_help_no_more(make_weights: MakeWeights) -> None:
+    hand = TrueHand.at(HandSide.RIGHT, (0.0, 0.0, 0.5))
+    reconstructor = build(make_weights(frames=3, image_size=256))
+    ways: list[Callable[[], None]] = [partial(reconstructor.forget, 1), reconstructor.reset]
+    for forget in ways:
+        reconstructor.reconstruct(frame_at(0), [hand.tracked()])
+        assert reconstructor._frames.frame_count(1) == 1
+        forget()
+        assert reconstructor._frames.frame_count(1) == 0
 
 
 def test_the_network_sees_the_crop_of_its_training(weights: Path) -> None:
@@ -727,8 +772,6 @@ def test_weights_the_plugin_cannot_use_are_refused(
         build(foreign)
     with pytest.raises(InvalidValueError, match="joints' network alone"):
         build(make_weights(part="pose"))
-    with pytest.raises(ConfigError, match=r"for videos \(frames=3\)"):
-        build(make_weights(frames=3, image_size=256))
 
 
 def test_weights_of_another_hand_model_are_refused(weights: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.reconstructors.h2onet.frame_memory import FrameMemory
+from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
 from hand_object_recon.reconstructors.h2onet.network import FrameFeatures, MultiFrameNetwork
 from hand_object_recon.reconstructors.h2onet.occlusion import FingerFusion, Fusion

@@ -40,10 +40,13 @@ class HandView:
 
 
 class CropBatch(NamedTuple):
-    """images (B, 1, 3, S, S), normalised; cameras (B, 1, 3, 3) in pixels of a crop of 256."""
+    """images (B, 1, 3, S, S), normalised; cameras (B, 1, 3, 3) in pixels of a crop of 256; whose
+    they are, and when they were taken."""
 
     images: Tensor
     cameras: Tensor
+    hands: tuple[TrackedHand, ...]
+    stamp_ns: int
 
 
 def view_of_hand(frame: RgbdFrame, hand: TrackedHand, options: GSDFOptions) -> HandView | None:
@@ -71,7 +74,10 @@ def crop_batch(frame: RgbdFrame, views: Sequence[HandView], image_size: int) -> 
     crops = np.stack([view.crop.cut(frame.rgb, frame.camera, image_size) for view in views])
     cameras = np.stack([view.crop.intrinsics(IMAGE_SIZE).matrix for view in views])
     images = normalised(torch.from_numpy(crops).permute(0, 3, 1, 2))
-    return CropBatch(images[:, None], torch.from_numpy(cameras).float()[:, None])
+    hands = tuple(view.hand for view in views)
+    return CropBatch(
+        images[:, None], torch.from_numpy(cameras).float()[:, None], hands, frame.stamp_ns
+    )
 
 
 def normalised(images: Tensor) -> Tensor:

@@ -63,6 +63,15 @@ class Views(NamedTuple):
     wrists_m: Tensor
 
 
+class Seen(NamedTuple):
+    """What images show, wherever the wrists are: maps (B, C, 16, 16) for the distances, and the
+    heat-maps of the joints and of the object's centre."""
+
+    maps: Tensor
+    joint_volumes: Tensor
+    center_volumes: Tensor
+
+
 class Scene(NamedTuple):
     """All that distances of any point are worked out from.
 
@@ -186,15 +195,33 @@ class GSDFNetwork(nn.Module):
 
         Answers are those of B * F frames, those of a sample one after the other.
         """
-        seen = self._look(images)
-        scene = self._placed(seen, Views(cameras, wrists_m))
+        seen = self._look_at_videos(images)
+        scene = self.placed(seen, Views(cameras, wrists_m))
         hand, held = self.distances(scene, points.flatten(0, 1))
         joints, centers = scene.joints_m, scene.centers_m
         return Prediction(hand, held, joints, centers, seen.joint_volumes, seen.center_volumes)
 
     def encode(self, images: Tensor, views: Views) -> Scene:
         """Work out once what all points of a frame need; leading dimensions as in ``forward``."""
-        return self._placed(self._look(images), views)
+        return self.placed(self._look_at_videos(images), views)
+
+    def look(self, images: Tensor) -> Seen:
+        """What (B, 3, 256, 256) images show, each by itself."""
+        features = self._features(images)
+        joints, centers = self.pose.joints, self.center
+        return Seen(
+            self.map_neck(features.distances),
+            joints.volumes(features.hand),
+            centers.volumes(features.object),
+        )
+
+    def placed(self, seen: Seen, views: Views) -> Scene:
+        """The scene of what is seen where the wrists are; ``views`` as in ``forward``."""
+        flat = Views(*(part.flatten(0, 1) for part in views))
+        joints = self.pose.joints_of(seen.joint_volumes, flat)
+        half_depth_m = self.conventions.half_depth_m
+        centers = _in_camera(places_of(seen.center_volumes), flat, half_depth_m)[:, 0]
+        return self.scene(flat, seen.maps, joints, centers)
 
     def scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
         """The scene of maps, joints and centres that are known."""
@@ -231,20 +258,12 @@ class GSDFNetwork(nn.Module):
         seen: Tensor = self.encoder(aligned_features(scene.maps, points_m, scene.views.cameras))
         return seen
 
-    def _look(self, images: Tensor) -> _Seen:
-        features = self._features(images.flatten(0, 1))
-        maps = self.map_neck(features.distances)
-        if self.video is not None:
-            maps = self.video(maps.unflatten(0, images.shape[:2])).flatten(0, 1)
-        joints, centers = self.pose.joints, self.center
-        return _Seen(maps, joints.volumes(features.hand), centers.volumes(features.object))
-
-    def _placed(self, seen: _Seen, views: Views) -> Scene:
-        flat = Views(*(part.flatten(0, 1) for part in views))
-        joints = self.pose.joints_of(seen.joint_volumes, flat)
-        half_depth_m = self.conventions.half_depth_m
-        centers = _in_camera(places_of(seen.center_volumes), flat, half_depth_m)[:, 0]
-        return self.scene(flat, seen.maps, joints, centers)
+    def _look_at_videos(self, images: Tensor) -> Seen:
+        seen = self.look(images.flatten(0, 1))
+        if self.video is None:
+            return seen
+        of_frames = seen.maps.reshape(*images.shape[:2], *seen.maps.shape[1:])
+        return seen._replace(maps=self.video(of_frames).flatten(0, 1))
 
     def _features(self, images: Tensor) -> _Features:
         if self.sharing is Sharing.ASYMMETRIC:
@@ -254,14 +273,6 @@ class GSDFNetwork(nn.Module):
             hand = self.pose.trunk(images)
         shape = hand if self.trunk is None else self.trunk(images)
         return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
-
-
-class _Seen(NamedTuple):
-    """What the images show, wherever the wrist is."""
-
-    maps: Tensor
-    joint_volumes: Tensor
-    center_volumes: Tensor
 
 
 class _Features(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 import torch
+from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import GSDFSettings, PipelineConfig
@@ -14,13 +15,14 @@ from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_of
+from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory, different_objects
 from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement, hand_estimate
 from hand_object_recon.reconstructors.gsdf.hand_views import crop_batch, view_of_hand
 from hand_object_recon.reconstructors.gsdf.mesh_warm_up import warm_up_meshes
-from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
 from hand_object_recon.reconstructors.gsdf.sight import look_of
 from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
 
@@ -49,9 +51,10 @@ class GSDFReconstructor(Reconstructor):
         device = device_of(config.gsdf.device, "gsdf.device")
         trained = load_trained_network(_weights_file(config.gsdf))
         self._options = trained.options
-        _require_usable(self._options, config.hand_model)
+        _require_hand_model(self._options, config.hand_model)
         self._placement = HandPlacement(self._options.hand_model)
-        self._look = look_of(trained.network.to(device), device)
+        self._frames = FrameMemory[Tensor](self._options.earlier_s)
+        self._look = look_of(trained.network.to(device), device, self._frames)
         self._bodies = BodyMemory(self._options.unit_m, device)
 
     @torch.no_grad()
@@ -86,9 +89,11 @@ class GSDFReconstructor(Reconstructor):
         self.reset()
 
     def forget(self, track_id: int) -> None:
+        self._frames.forget(track_id)
         self._bodies.forget(track_id)
 
     def reset(self) -> None:
+        self._frames.reset()
         self._bodies.reset()
 
 
@@ -104,15 +109,10 @@ def _weights_file(settings: GSDFSettings) -> Path:
     return SHIPPED_WEIGHTS
 
 
-def _require_usable(options: GSDFOptions, hand_model: str) -> None:
+def _require_hand_model(options: GSDFOptions, hand_model: str) -> None:
     if options.hand_model != hand_model:
         raise ConfigError(
             f"the weights of gsdf were trained with the hand model {options.hand_model!r}, and "
             f"hand_model is {hand_model!r}; set hand_model to {options.hand_model!r}, or "
             "gsdf.weights to other weights"
-        )
-    if options.frames == VIDEO_FRAMES:
-        raise ConfigError(
-            f"the weights of gsdf are for videos (frames={options.frames}), which the plugin "
-            "does not run yet; set gsdf.weights to weights of single frames (frames=1)"
         )

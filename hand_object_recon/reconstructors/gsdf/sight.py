@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.reconstructors.gsdf.folded_field import folded_fields, scene_row
 from hand_object_recon.reconstructors.gsdf.hand_views import CropBatch
-from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Views
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Seen, Views
 from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
 
 FloatArray = NDArray[np.floating[Any]]
@@ -58,13 +59,13 @@ Look = Callable[[CropBatch], Sight]
 
 
 class NetworkSight:
-    """What a ``GSDFNetwork`` sees."""
+    """What a ``GSDFNetwork`` sees: ``seen`` of crops with (B, 1, 3, 3) cameras."""
 
-    def __init__(self, network: GSDFNetwork, batch: CropBatch) -> None:
-        wrists = batch.cameras.new_tensor([0.0, 0.0, _PROVISIONAL_M])
-        views = Views(batch.cameras, wrists.expand(*batch.cameras.shape[:2], 3))
+    def __init__(self, network: GSDFNetwork, seen: Seen, cameras: Tensor) -> None:
+        wrists = cameras.new_tensor([0.0, 0.0, _PROVISIONAL_M])
+        views = Views(cameras, wrists.expand(*cameras.shape[:2], 3))
         self._network = network
-        self._scene = network.encode(batch.images, views)
+        self._scene = network.placed(seen, views)
         self._joints = [
             RelativeJoints.of_joints(joints_m, _PROVISIONAL_M)
             for joints_m in self._scene.joints_m.double().cpu().numpy()
@@ -80,9 +81,32 @@ class NetworkSight:
         return BodyFields(*folded_fields(self._network, scene, 0))
 
 
-def look_of(network: GSDFNetwork, device: torch.device) -> Look:
-    """How a network on a device looks at crops."""
-    return lambda batch: NetworkSight(network, CropBatch(*(part.to(device) for part in batch)))
+def look_of(network: GSDFNetwork, device: torch.device, earlier: FrameMemory[Tensor]) -> Look:
+    """How a network on a device looks at crops.
+
+    A network for videos remembers its maps of frames in ``earlier``, and each hand's are helped by
+    those of its earlier frames.
+    """
+
+    def look(batch: CropBatch) -> Sight:
+        seen = network.look(batch.images[:, 0].to(device))
+        if network.video is not None:
+            frames = _with_earlier(seen.maps, batch, earlier)
+            seen = seen._replace(maps=network.video(frames)[:, 0])
+        return NetworkSight(network, seen, batch.cameras.to(device))
+
+    return look
+
+
+def _with_earlier(maps: Tensor, batch: CropBatch, earlier: FrameMemory[Tensor]) -> Tensor:
+    """(B, F, C, H, W) maps of each hand's frames, the current one first."""
+    frames = []
+    for row, hand in enumerate(batch.hands):
+        current = maps[row].clone()  # alone, or what is remembered keeps the whole batch alive
+        frames.append(
+            torch.stack([current, *earlier.earlier_frames(hand, batch.stamp_ns, current)])
+        )
+    return torch.stack(frames)
 
 
 def _with_wrists(network: GSDFNetwork, scene: Scene, wrists_m: Tensor) -> Scene:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from hand_object_recon.core.hands import TrackedHand
-from hand_object_recon.reconstructors.h2onet.frame_memory import FrameMemory, joined, row_of
+from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.reconstructors.h2onet.network import FrameFeatures, HandMesh
 
 
@@ -50,15 +51,15 @@ class StreamedThreeFrames(StreamedNetwork):
         earlier_s: tuple[float, float],
     ) -> None:
         self._encode, self._fuse = encode, fuse
-        self._memory = FrameMemory(earlier_s)
+        self._memory = FrameMemory[FrameFeatures](earlier_s)
 
     def hands(self, images: Tensor, tracked: Sequence[TrackedHand], stamp_ns: int) -> HandMesh:
         current = self._encode(images)
         earlier = [
-            self._memory.earlier_frames(hand, stamp_ns, row_of(current, row))
+            self._memory.earlier_frames(hand, stamp_ns, _row_of(current, row))
             for row, hand in enumerate(tracked)
         ]
-        previous, earliest = (joined(list(frames)) for frames in zip(*earlier, strict=True))
+        previous, earliest = (_joined(frames) for frames in zip(*earlier, strict=True))
         return self._fuse(current, previous, earliest)
 
     def forget(self, track_id: int) -> None:
@@ -66,3 +67,13 @@ class StreamedThreeFrames(StreamedNetwork):
 
     def reset(self) -> None:
         self._memory.reset()
+
+
+def _joined(frames: Sequence[FrameFeatures]) -> FrameFeatures:
+    """One batch of several."""
+    return FrameFeatures(*(torch.cat(parts) for parts in zip(*frames, strict=True)))
+
+
+def _row_of(features: FrameFeatures, row: int) -> FrameFeatures:
+    """One hand of a batch, as a batch of one that keeps nothing else of it alive."""
+    return FrameFeatures(*(part[row : row + 1].clone() for part in features))

@@ -1,28 +1,28 @@
-"""What is remembered of each track's earlier frames for the network of three frames."""
+"""What is remembered of each track's earlier frames for networks of several frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
-
-import torch
+from typing import Final, Generic, TypeVar
 
 from hand_object_recon.core.hands import HandSide, TrackedHand
-from hand_object_recon.reconstructors.h2onet.network import FrameFeatures
+
+Features = TypeVar("Features")
+"""What a network makes of one frame of one hand."""
 
 _MOST_FRAMES: Final = 24  # kept of the time back to the earliest frame the network sees
 
 
 @dataclass(eq=False)
-class _Track:
-    """features of one hand's frames (each a batch of one), oldest first."""
+class _Track(Generic[Features]):
+    """features of one hand's frames, oldest first."""
 
     side: HandSide
     stamps_ns: list[int] = field(default_factory=list)
-    features: list[FrameFeatures] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
 
 
-class FrameMemory:
+class FrameMemory(Generic[Features]):
     """Finds the earlier frames of a hand by their time stamps, as training does.
 
     Of the frames of a track, the current one among them, the one nearest to each time
@@ -34,15 +34,10 @@ class FrameMemory:
     def __init__(self, earlier_s: tuple[float, float]) -> None:
         self._earlier_ns = [round(1e9 * time_s) for time_s in earlier_s]
         self._spacing_ns = self._earlier_ns[-1] // _MOST_FRAMES
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, _Track[Features]] = {}
 
-    def earlier_frames(
-        self, hand: TrackedHand, stamp_ns: int, current: FrameFeatures
-    ) -> list[FrameFeatures]:
-        """The previous and the earliest frame that go with the current one, which is remembered.
-
-        current: a batch of one.
-        """
+    def earlier_frames(self, hand: TrackedHand, stamp_ns: int, current: Features) -> list[Features]:
+        """The previous and the earliest frame that go with the current one, which is remembered."""
         track = self._track(hand, stamp_ns)
         self._drop_before(track, stamp_ns - 2 * self._earlier_ns[-1])
         stamps, features = [*track.stamps_ns, stamp_ns], [*track.features, current]
@@ -65,7 +60,7 @@ class FrameMemory:
         """Drop all tracks."""
         self._tracks.clear()
 
-    def _track(self, hand: TrackedHand, stamp_ns: int) -> _Track:
+    def _track(self, hand: TrackedHand, stamp_ns: int) -> _Track[Features]:
         known = self._tracks.get(hand.track_id)
         goes_on = (
             known is not None
@@ -77,20 +72,10 @@ class FrameMemory:
             known = self._tracks[hand.track_id] = _Track(hand.side)
         return known
 
-    def _drop_before(self, track: _Track, stamp_ns: int) -> None:
+    def _drop_before(self, track: _Track[Features], stamp_ns: int) -> None:
         """Of frames twice as old as the earliest that is asked for, the current one is nearer."""
         kept = sum(one < stamp_ns for one in track.stamps_ns)
         del track.stamps_ns[:kept], track.features[:kept]
-
-
-def joined(frames: list[FrameFeatures]) -> FrameFeatures:
-    """One batch of several."""
-    return FrameFeatures(*(torch.cat(parts) for parts in zip(*frames, strict=True)))
-
-
-def row_of(features: FrameFeatures, row: int) -> FrameFeatures:
-    """One hand of a batch, as a batch of one that keeps nothing else of it alive."""
-    return FrameFeatures(*(part[row : row + 1].clone() for part in features))
 
 
 def _nearest(stamps_ns: list[int], wanted_ns: int) -> int:
