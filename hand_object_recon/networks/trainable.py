@@ -17,7 +17,8 @@ Record = Mapping[str, NDArray[Any]]
 """What is kept of one hand, or of one frame, for training: arrays by name.
 
 The same names, shapes and types in every record of a method. ``(H, W, 3) uint8`` arrays are
-photographs and may be kept with loss (JPEG); everything else is kept exactly.
+photographs and may be kept with loss (JPEG); everything else is kept exactly, ``(H, W)`` arrays of
+uint8 or uint16 (masks, depth) packed (PNG).
 """
 
 Batch = Mapping[str, Tensor]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hand_object_recon.core.errors import ConfigError
+
+_LATER_SETTINGS: Final = ("scene", "two_hands_share")
 
 
 class _Section(BaseModel):
@@ -16,7 +18,13 @@ class _Section(BaseModel):
 
 
 class SyntheticData(_Section):
-    """Takes of our own generator, filmed at regular times."""
+    """Takes of our own generator, filmed at regular times.
+
+    scene
+        Kind of the takes; any but ``turning`` by default.
+    two_hands_share
+        Share of the takes that have two hands; the generator's own mixture where it is left out.
+    """
 
     takes: int = Field(1000, ge=1)
     frames_per_take: int = Field(16, ge=1, le=1000)
@@ -24,6 +32,27 @@ class SyntheticData(_Section):
     seed: int = Field(0, ge=0)
     size_px: int | None = Field(None, ge=32, le=2048)
     viewpoint: Literal["any", "egocentric", "third_person"] = "any"
+    scene: Literal["any", "grasp", "hand_over", "free", "turning"] = "any"
+    two_hands_share: float | None = Field(None, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _scene_has_such_takes(self) -> SyntheticData:
+        only = {"grasp": 0.0, "hand_over": 1.0}.get(self.scene)
+        if only is not None and self.two_hands_share not in (None, only):
+            raise ValueError(
+                f"two_hands_share is {self.two_hands_share} and scene is {self.scene}; a grasp has "
+                "one hand, a hand_over two"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What must agree for a store to be taken as it is.
+
+        Settings that came later are left out where they have their defaults, so that stores made
+        before are still taken.
+        """
+        unset = {name for name in _LATER_SETTINGS if _is_default(self, name)}
+        return self.model_dump(mode="json", exclude=unset)
 
 
 class DataSettings(_Section):
@@ -129,6 +158,10 @@ def load_training_config(path: Path, assignments: list[str] | None = None) -> Tr
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explained(error)}") from None
+
+
+def _is_default(section: _Section, name: str) -> bool:
+    return bool(getattr(section, name) == type(section).model_fields[name].default)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Records of a method on disk, read at random: small crops instead of whole frames.
 
-A folder of parts, each an ``.npz`` of plain arrays and an ``.images`` file of JPEGs one after the
-other, and ``meta.json``, which says what they were made of.
+A folder of parts, each an ``.npz`` of plain arrays and an ``.images`` file of JPEGs and PNGs one
+after the other, and ``meta.json``, which says what they were made of.
 """
 
 from __future__ import annotations
@@ -147,16 +147,16 @@ class _Part:
         record = {name: value[row] for name, value in self.arrays.items() if name not in reserved}
         return {**record, **dict(self._decoded(row))}
 
-    def _decoded(self, row: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    def _decoded(self, row: int) -> Iterator[tuple[str, NDArray[Any]]]:
         if self._images is None:
             self._images = np.memmap(self._path, dtype=np.uint8, mode="r")
         for place, name in enumerate(self._image_names):
             number = row * len(self._image_names) + place
             encoded = self._images[self._ends[number] : self._ends[number + 1]]
-            bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-            if bgr is None:
+            image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+            if image is None:
                 raise InvalidValueError(f"image {number} of {self._path} is damaged")
-            yield name, np.asarray(bgr[..., ::-1], dtype=np.uint8)
+            yield name, image[..., ::-1] if _is_photograph(image) else image
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_images": None}
@@ -177,13 +177,22 @@ def _grouped(
 
 
 def _is_image(value: NDArray[Any]) -> bool:
+    is_map = value.dtype in (np.uint8, np.uint16) and value.ndim == 2
+    return is_map or _is_photograph(value)
+
+
+def _is_photograph(value: NDArray[Any]) -> bool:
     return value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3
 
 
-def _encoded(image: NDArray[np.uint8]) -> bytes:
-    done, encoded = cv2.imencode(".jpg", image[..., ::-1], _QUALITY)
+def _encoded(image: NDArray[Any]) -> bytes:
+    """A photograph as JPEG; anything else as PNG, which keeps it exactly."""
+    if _is_photograph(image):
+        done, encoded = cv2.imencode(".jpg", image[..., ::-1], _QUALITY)
+    else:
+        done, encoded = cv2.imencode(".png", image)
     if not done:
-        raise InvalidValueError(f"an image of shape {image.shape} cannot be written as JPEG")
+        raise InvalidValueError(f"an image of shape {image.shape} cannot be written")
     return encoded.tobytes()
 
 

@@ -47,7 +47,7 @@ class StoreSource:
     def identity(self) -> dict[str, Any]:
         """What must agree for a store to be taken as it is."""
         if self.synthetic is not None:
-            return {"split": str(self.split), **self.synthetic.model_dump(mode="json")}
+            return {"split": str(self.split), **self.synthetic.identity()}
         return {"shards": str(self.shards)}
 
 
@@ -152,8 +152,8 @@ def _sequences(job: _Job) -> Iterator[tuple[int, Iterable[AnnotatedFrame]]]:
     data, split = job.source.synthetic, job.source.split
     if data is not None:
         first = job.part * _TAKES_PER_PART
-        settings = sample_settings(data, split)
         for number in range(first, min(first + _TAKES_PER_PART, data.takes)):
+            settings = sample_settings(data, split, number)
             yield number, frames_of_take(settings, number, data.frames_per_take, data.step_s)
     elif job.source.shards is not None:
         shard = _shard_files(job.source.shards)[job.part]

@@ -49,6 +49,21 @@ def test_images_come_back_in_their_colours(tmp_path: Path) -> None:
     assert np.abs(kept.astype(int) - image).max() <= 6
 
 
+def test_depth_and_masks_come_back_exactly(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    kept = {
+        "depth": random.integers(0, 1 << 16, (24, 16), dtype=np.uint16),
+        "mask": random.integers(0, 5, (24, 16), dtype=np.uint8),
+    }
+    image = np.zeros((32, 32, 3), dtype=np.uint8)
+    write_part(tmp_path / "part", [StoredRecord(0, 0, 0, {**kept, "image": image})])
+    finish_store(tmp_path, ["part"], {})
+    found = SampleStore(tmp_path).record(0)
+    for name, values in kept.items():
+        assert found[name].dtype == values.dtype
+        np.testing.assert_array_equal(found[name], values)
+
+
 def test_earlier_records_are_those_nearest_in_time(two_parts: SampleStore) -> None:
     found = two_parts.with_earlier(3, (0.9, 2.2))
     assert [float(record["second"]) for record in found] == [3, 2, 1]
@@ -81,7 +96,8 @@ def test_a_store_of_another_source_is_not_taken_silently(store_folder: Path) -> 
 def test_a_store_of_other_record_settings_is_not_taken_silently(
     store: SampleStore, store_folder: Path
 ) -> None:
-    same = {name: store.meta["identity"]["source"][name] for name in SyntheticData.model_fields}
+    source = store.meta["identity"]["source"]
+    same = {name: source[name] for name in SyntheticData.model_fields if name in source}
     source = StoreSource("train", SyntheticData(**same), None)
     opened = open_or_build_store(store_folder, "h2onet", {}, source, 0, lambda *_: None)
     assert len(opened) == len(store)
