@@ -275,6 +275,42 @@ class GSDFSettings(Section):
     )
 
 
+class PDFNetSettings(Section):
+    weights: str = setting(
+        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
+    )
+    official_repository: str = setting(
+        "",
+        "Clone of the authors' repository; weights is then one of their checkpoints, and "
+        "hand_model is MANO.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "auto", "Where the network runs; auto takes CUDA where there is a device."
+    )
+    runtime: Literal["torch", "openvino"] = setting(
+        "torch", "What runs it; openvino is faster on a CPU, and an extra."
+    )
+    point_choice: Literal["farthest", "random"] = setting(
+        "farthest",
+        "Which points of a hand's depth it reads: those farthest from each other, or random ones "
+        "as in the authors' code.",
+        run_time=True,
+    )
+    least_presence: float = setting(
+        0.5,
+        "How likely the network must think it that a hand is there to give an estimate.",
+        run_time=True,
+        ge=0.0,
+        le=1.0,
+    )
+    lay_on_depth: bool = setting(
+        True,
+        "Move hands along their ray onto the measured depth, as other methods' are; else they stay "
+        "where the network puts them.",
+        run_time=True,
+    )
+
+
 class HeldObjectSettings(Section):
     enabled: bool = setting(
         True, "Model and track what hands hold, unless the reconstructor gives objects itself."
@@ -356,6 +392,7 @@ class PipelineConfig(Section):
     rgbd_fit: RgbdFitSettings = RgbdFitSettings()
     h2onet: H2ONetSettings = H2ONetSettings()
     gsdf: GSDFSettings = GSDFSettings()
+    pdfnet: PDFNetSettings = PDFNetSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

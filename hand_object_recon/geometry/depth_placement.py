@@ -1,4 +1,4 @@
-"""How far a hand's mesh is from where the depth camera saw it."""
+"""Where a hand is, by its keypoints and by what the depth camera saw of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.geometry.mesh_normals import face_area_vectors
 
 FloatArray = NDArray[np.floating[Any]]
@@ -68,6 +68,25 @@ def surface_gaps(
     inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     gaps = frame.depth_m[row[inside], column[inside]] - visible[inside, 2]
     return np.asarray(gaps[np.abs(gaps) < reach_m])
+
+
+def offset_onto_keypoints(
+    joints_m: FloatArray, keypoints_px: FloatArray, camera: CameraIntrinsics
+) -> FloatArray:
+    """(3,) least-squares translation so that (21, 3) joints project onto (21, 2) pixels.
+
+    From u = fx (x + tx) / (z + tz) + cx, linear in t once multiplied out.
+    """
+    rays = (keypoints_px - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    joints = joints_m.astype(np.float64)
+    count = len(joints)
+    matrix = np.zeros((2 * count, 3))
+    matrix[:count, 0] = matrix[count:, 1] = 1.0
+    matrix[:count, 2], matrix[count:, 2] = -rays[:, 0], -rays[:, 1]
+    target = np.concatenate(
+        [rays[:, 0] * joints[:, 2] - joints[:, 0], rays[:, 1] * joints[:, 2] - joints[:, 1]]
+    )
+    return np.asarray(np.linalg.lstsq(matrix, target, rcond=None)[0])
 
 
 def _common_gap(gaps_m: FloatArray) -> float | None:

@@ -1,4 +1,4 @@
-"""The device that a setting asks for."""
+"""The device that settings ask for."""
 
 from __future__ import annotations
 
@@ -26,3 +26,23 @@ def device_of(choice: Literal["auto", "cpu", "cuda"], setting: str) -> torch.dev
             f"{setting} is 'cuda', and torch finds no CUDA device; set it to 'cpu' or 'auto'"
         )
     return torch.device("cuda" if has_cuda and choice != "cpu" else "cpu")
+
+
+def device_for_runtime(
+    choice: Literal["auto", "cpu", "cuda"], runtime: Literal["torch", "openvino"], section: str
+) -> torch.device:
+    """The same for the ``device`` of a section of settings that has a ``runtime``, too.
+
+    Raises
+    ------
+    ConfigError
+        As above, or the runtime does not run there.
+    """
+    if runtime == "torch":
+        return device_of(choice, f"{section}.device")
+    if choice == "cuda":
+        raise ConfigError(
+            f"{section}.runtime 'openvino' is for CPUs, and {section}.device is 'cuda'; set the "
+            "runtime to 'torch' or the device to 'cpu'"
+        )
+    return torch.device("cpu")

@@ -138,7 +138,7 @@ class Pipeline:
             objects=objects,
             stage_ms=clock.stage_ms,
         )
-        notes = _notes(frame, tracked, hands, self.reconstructor_card)
+        notes = _notes(frame, tracked, hands, self.reconstructor_card, output)
         return FrameResult(reconstruction, tuple(tracked), notes, clock.stage_cpu_ms)
 
     def change_settings(self, config: PipelineConfig) -> None:
@@ -223,6 +223,7 @@ def _notes(
     tracked: Sequence[TrackedHand],
     hands: Sequence[HandEstimate],
     method: PluginCard,
+    output: ReconstructorOutput,
 ) -> tuple[str, ...]:
     notes = []
     if frame.camera.is_distorted:
@@ -234,13 +235,16 @@ def _notes(
     if not has_depth:
         notes.append("no depth reading in the whole image (is the depth stream covered or off?)")
     if len(hands) < len(tracked) and (has_depth or not method.needs_depth):
-        reason = (
-            "no depth on the hand: out of the sensor's range, or depth not aligned to colour"
-            if method.needs_depth
-            else "too small in the image, mostly outside it, or found without keypoints"
-        )
         notes.append(
             f"{len(tracked) - len(hands)} of {len(tracked)} detected hands could not be "
-            f"reconstructed ({reason})"
+            f"reconstructed ({_reason_of_absence(method, output)})"
         )
-    return tuple(notes)
+    return (*notes, *output.notes)
+
+
+def _reason_of_absence(method: PluginCard, output: ReconstructorOutput) -> str:
+    if output.left_out:
+        return "; ".join(sorted(set(output.left_out.values())))
+    if method.needs_depth:
+        return "no depth on the hand: out of the sensor's range, or depth not aligned to colour"
+    return "too small in the image, mostly outside it, or found without keypoints"

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandEstimate, HandTopology
 from hand_object_recon.geometry.depth_placement import (
     LEAST_READINGS,
     offset_onto_depth,
+    offset_onto_keypoints,
     surface_gaps,
 )
 
@@ -58,7 +59,7 @@ class MetricPlacement:
             pixels = detection.keypoints_px if keypoints_px is None else keypoints_px
             if pixels is None:
                 return None
-            by_size = _offset_onto_keypoints(hand.joints_m, pixels, frame.camera)
+            by_size = offset_onto_keypoints(hand.joints_m, pixels, frame.camera)
             if not (hand.joints_m[:, 2] + by_size[2] > 0.0).all():
                 return None
             hand = hand.moved(
@@ -67,22 +68,3 @@ class MetricPlacement:
         gaps = surface_gaps(frame, hand.vertices_m, faces)
         residual = float(np.median(np.abs(gaps))) if len(gaps) >= LEAST_READINGS else np.nan
         return replace(hand, placement_residual_m=residual)
-
-
-def _offset_onto_keypoints(
-    joints_m: FloatArray, keypoints_px: FloatArray, camera: CameraIntrinsics
-) -> FloatArray:
-    """(3,) least-squares translation so that (21, 3) joints project onto (21, 2) pixels.
-
-    From u = fx (x + tx) / (z + tz) + cx, linear in t once multiplied out.
-    """
-    rays = (keypoints_px - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
-    joints = joints_m.astype(np.float64)
-    count = len(joints)
-    matrix = np.zeros((2 * count, 3))
-    matrix[:count, 0] = matrix[count:, 1] = 1.0
-    matrix[:count, 2], matrix[count:, 2] = -rays[:, 0], -rays[:, 1]
-    target = np.concatenate(
-        [rays[:, 0] * joints[:, 2] - joints[:, 0], rays[:, 1] * joints[:, 2] - joints[:, 1]]
-    )
-    return np.asarray(np.linalg.lstsq(matrix, target, rcond=None)[0])

@@ -28,11 +28,18 @@ class ReconstructorOutput:
     keypoints_px
         (21, 2) pixels of the hands' joints by track id, where the method saw them better than
         the detector; what is not metric is placed by them.
+    left_out
+        Why a hand has no estimate, by track id, where the method knows: a few words that are
+        the same in every frame.
+    notes
+        What else a user should hear about the frame, one sentence each, the same in every frame.
     """
 
     hands: tuple[HandEstimate, ...] = ()
     objects: tuple[ObjectEstimate, ...] = ()
     keypoints_px: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Reconstructor(ABC):
@@ -87,6 +94,7 @@ RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
     built_in={
         "gsdf": "hand_object_recon.reconstructors.gsdf.reconstructor:GSDFReconstructor",
         "h2onet": "hand_object_recon.reconstructors.h2onet.reconstructor:H2ONetReconstructor",
+        "pdfnet": "hand_object_recon.reconstructors.pdfnet.reconstructor:PDFNetReconstructor",
         "rgbd_fit": "hand_object_recon.reconstructors.rgbd_fit.reconstructor:RgbdFitReconstructor",
     },
 )

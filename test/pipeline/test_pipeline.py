@@ -321,6 +321,24 @@ def test_hands_left_out_by_the_reconstructor_are_noted(
     assert len(result.tracked) == 2
 
 
+def test_what_a_reconstructor_says_of_a_frame_is_noted(
+    rig: Rig,
+    make_frame: MakeFrame,
+    make_detection: MakeDetection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig.detector.next = [make_detection(80.0), make_detection(240.0)]
+
+    def reconstruct(frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
+        left_out = {hand.track_id: "not a hand" for hand in hands}
+        return ReconstructorOutput(left_out=left_out, notes=("one more thing",))
+
+    monkeypatch.setattr(rig.reconstructor, "reconstruct", reconstruct)
+    first, second = rig.pipeline.process(make_frame()).notes
+    assert first == "2 of 2 detected hands could not be reconstructed (not a hand)"
+    assert second == "one more thing"
+
+
 @pytest.mark.parametrize("needs_depth", [True, False])
 def test_depth_is_named_as_the_reason_where_the_method_needs_it(
     rig: Rig,

@@ -69,6 +69,10 @@ class SelectionStandIn(StandIn):
     """A chumpy.reordering.Select: entries idxs of the flattened a, as preferred_shape."""
 
 
+class TensorStandIn(StandIn):
+    """A torch.Tensor, or the bytes of one, which stay as they are."""
+
+
 class Marker:
     """Something a pickle names but may neither call nor change."""
 

@@ -24,6 +24,7 @@ from hand_object_recon.hand_model.importing.pickle_stand_ins import (
     ScalarStandIn,
     SelectionStandIn,
     StandIn,
+    TensorStandIn,
     TripletsStandIn,
     TypeStandIn,
 )
@@ -108,6 +109,18 @@ def _members(values: Any = ()) -> list[Any]:
     return list(values)
 
 
+def _no_entries(*_: Any) -> dict[str, Any]:
+    """``collections.OrderedDict``: the hooks of a tensor, of which it has none."""
+    return {}
+
+
+def _torch_names() -> Iterable[tuple[tuple[str, str], Any]]:
+    """Tensors beside the arrays. They are stepped over: none is read, and no array is made."""
+    yield ("torch._utils", "_rebuild_tensor_v2"), Maker(TensorStandIn)
+    yield ("torch.storage", "_load_from_bytes"), Maker(TensorStandIn)
+    yield ("collections", "OrderedDict"), Maker(_no_entries)
+
+
 def _numpy_names() -> Iterable[tuple[tuple[str, str], Any]]:
     for package in ("numpy.core", "numpy._core"):
         yield (f"{package}.multiarray", "_reconstruct"), Maker(_reconstruct)
@@ -142,4 +155,5 @@ _ALLOWED: Final[dict[tuple[str, str], Any]] = {
     **dict(_numpy_names()),
     **dict(_sparse_names()),
     **dict(_python_names()),
+    **dict(_torch_names()),
 }

@@ -15,12 +15,12 @@ from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.depth_placement import offset_onto_depth
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.hand_poser import HandPoser, PosedHand
-from hand_object_recon.hand_model.inverse_kinematics.options import InverseKinematicsOptions
 from hand_object_recon.hand_model.inverse_kinematics.solver import (
     HandPoseSolution,
     InverseKinematics,
 )
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.hand_estimates import NETWORK_JOINTS
 from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.hand_views import HandView
@@ -28,7 +28,6 @@ from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
 
 FloatArray = NDArray[np.floating[Any]]
 
-_NETWORK_JOINTS: Final = InverseKinematicsOptions(joint_sd_m=3e-3)
 _ROUNDS: Final = 2  # a hand that is put farther away is larger, too
 
 
@@ -67,7 +66,7 @@ class HandPlacement:
         self.models = {side: load_hand_model(hand_model, side) for side in HandSide}
         self._rest_m = rest_keypoints(self.models[HandSide.RIGHT]).numpy().astype(np.float64)
         self._solvers = {
-            side: InverseKinematics(model, _NETWORK_JOINTS) for side, model in self.models.items()
+            side: InverseKinematics(model, NETWORK_JOINTS) for side, model in self.models.items()
         }
 
     def place(self, frame: RgbdFrame, view: HandView, joints: RelativeJoints) -> PlacedHand | None:

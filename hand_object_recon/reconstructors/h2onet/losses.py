@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hand_object_recon.networks.mesh_losses import edge_errors, normal_errors
 from hand_object_recon.reconstructors.h2onet.network import HandMesh
 
 _NORMAL_WEIGHT: Final = 0.1
@@ -62,8 +63,9 @@ def mesh_losses(
     losses = {
         "canonical_vertices": functional.l1_loss(canonical, true_canonical),
         "canonical_joints": functional.l1_loss(found.canonical_joints, true.canonical_joints),
-        "canonical_normals": _NORMAL_WEIGHT * normal_loss(canonical, true_canonical, faces),
-        "canonical_edges": edge_loss(canonical, true_canonical, faces),
+        "canonical_normals": _NORMAL_WEIGHT
+        * normal_errors(canonical, true_canonical, faces).mean(),
+        "canonical_edges": edge_errors(canonical, true_canonical, faces).mean(),
         "joints_uv": functional.l1_loss(found.joints_uv, true.joints_uv),
     }
     if found.occlusion_logits is not None:
@@ -71,27 +73,6 @@ def mesh_losses(
     if rules.with_orientation:
         losses |= _turned_losses(found, true, faces, rules.orientation)
     return losses
-
-
-def normal_loss(vertices: Tensor, true_vertices: Tensor, faces: Tensor) -> Tensor:
-    """Mean cosine between the edges of (B, V, 3) vertices and the true triangles' normals."""
-    corners = true_vertices[:, faces]
-    normals = functional.normalize(
-        torch.linalg.cross(
-            corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
-        ),
-        dim=2,
-    )
-    edges = functional.normalize(_edges(vertices, faces), dim=3)
-    return (edges * normals[:, :, None]).sum(dim=3).abs().mean()
-
-
-def edge_loss(vertices: Tensor, true_vertices: Tensor, faces: Tensor) -> Tensor:
-    """Mean difference of the lengths of the triangles' edges, metres."""
-    lengths = torch.linalg.vector_norm(_edges(vertices, faces), dim=3)
-    true_lengths = torch.linalg.vector_norm(_edges(true_vertices, faces), dim=3)
-    difference: Tensor = lengths - true_lengths
-    return difference.abs().mean()
 
 
 def _turned_losses(
@@ -103,8 +84,9 @@ def _turned_losses(
         "orientation": _orientation_loss(found.orientation, true.orientation, kind),
     }
     if found.occlusion_logits is not None:
-        losses["normals"] = _NORMAL_WEIGHT * normal_loss(found.vertices, true.vertices, faces)
-        losses["edges"] = edge_loss(found.vertices, true.vertices, faces)
+        vertices = found.vertices, true.vertices
+        losses["normals"] = _NORMAL_WEIGHT * normal_errors(*vertices, faces).mean()
+        losses["edges"] = edge_errors(*vertices, faces).mean()
     return losses
 
 
@@ -114,9 +96,3 @@ def _orientation_loss(rotation: Tensor, true_rotation: Tensor, kind: Orientation
     difference = rotation.transpose(1, 2) @ true_rotation - torch.eye(3, device=rotation.device)
     norms: Tensor = torch.linalg.matrix_norm(difference)
     return norms.mean()
-
-
-def _edges(vertices: Tensor, faces: Tensor) -> Tensor:
-    """(B, F, 3, 3) the three edges of each triangle."""
-    corners = vertices[:, faces]
-    return corners - corners.roll(-1, dims=2)

@@ -13,14 +13,15 @@ from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
-from hand_object_recon.networks.device import device_of
+from hand_object_recon.networks.device import device_for_runtime
+from hand_object_recon.networks.hand_estimates import HandEstimates
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.h2onet.compiled_network import (
     compiled_encode,
     compiled_single,
 )
-from hand_object_recon.reconstructors.h2onet.estimates import HandEstimates, keypoints_of
+from hand_object_recon.reconstructors.h2onet.estimates import estimate_of_view, keypoints_of
 from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
 from hand_object_recon.reconstructors.h2onet.network import HandMesh, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.official import official_for_use
@@ -54,7 +55,8 @@ class H2ONetReconstructor(Reconstructor):
 
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__(config)
-        self._device = _device(config.h2onet)
+        settings = config.h2onet
+        self._device = device_for_runtime(settings.device, settings.runtime, METHOD)
         trained = _trained(config)
         options = trained.options
         if options.hand_model != config.hand_model:
@@ -66,7 +68,7 @@ class H2ONetReconstructor(Reconstructor):
         self._from_ray = options.orientation_from == "ray"
         self._is_upright = options.upright
         self._estimates = HandEstimates(options.hand_model)
-        self._network = _streamed(trained, config.h2onet, self._device)
+        self._network = _streamed(trained, settings, self._device)
 
     @torch.inference_mode()
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
@@ -81,7 +83,7 @@ class H2ONetReconstructor(Reconstructor):
         tracked = [view.hand for view in views]
         answers = _by_hand(self._network.hands(images, tracked, frame.stamp_ns))
         estimates = [
-            self._estimates.of_view(frame, view, answer)
+            estimate_of_view(self._estimates, frame, view, answer)
             for view, answer in zip(views, answers, strict=True)
         ]
         return ReconstructorOutput(
@@ -93,7 +95,7 @@ class H2ONetReconstructor(Reconstructor):
         )
 
     def topologies(self) -> tuple[HandTopology, ...]:
-        return tuple(model.topology for model in self._estimates.models.values())
+        return self._estimates.topologies()
 
     def warm_up(self) -> None:
         """Run once what depends on the number of hands: with one and with two."""
@@ -133,18 +135,6 @@ def _weights_file(settings: H2ONetSettings) -> Path:
             "(docs/training.md)"
         )
     return SHIPPED_WEIGHTS
-
-
-def _device(settings: H2ONetSettings) -> torch.device:
-    device = device_of(settings.device, "h2onet.device")
-    if settings.runtime == "openvino":
-        if settings.device == "cuda":
-            raise ConfigError(
-                "h2onet.runtime 'openvino' is for CPUs, and h2onet.device is 'cuda'; set the "
-                "runtime to 'torch' or the device to 'cpu'"
-            )
-        return torch.device("cpu")
-    return device
 
 
 def _streamed(

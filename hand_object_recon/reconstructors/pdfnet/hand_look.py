@@ -1,0 +1,122 @@
+"""What the network finds in a frame: both hands in the camera's axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.reconstructors.pdfnet.conventions import (
+    SIDES,
+    Conventions,
+    normalised_image,
+)
+from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
+from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, PointChoice
+from hand_object_recon.reconstructors.pdfnet.prediction import HandPoints, HandsPrediction, Seen
+from hand_object_recon.reconstructors.pdfnet.square_image import SquareImage
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class TwoHalves(Protocol):
+    """A network, compiled or not."""
+
+    def see(self, images: Tensor) -> Seen: ...
+
+    def reconstruct(
+        self, seen: Seen, points: HandPoints | None, cameras: Tensor
+    ) -> HandsPrediction: ...
+
+
+@dataclass(frozen=True, eq=False)
+class FoundHand:
+    """What the network thinks of one side's hand.
+
+    presence
+        0 to 1, how likely the hand is there at all. Authors' weights tell how likely their centre
+        is one instead.
+    joints_m, vertices_m
+        (21, 3) and (V, 3) in the camera's axes.
+    has_points
+        Whether there was depth enough for the network to read; True for one that reads none.
+    """
+
+    side: HandSide
+    presence: float
+    joints_m: FloatArray
+    vertices_m: FloatArray
+    has_points: bool
+
+
+class HandLook:
+    """Asks a network about frames."""
+
+    def __init__(
+        self,
+        network: TwoHalves,
+        options: PDFNetOptions,
+        conventions: Conventions,
+        device: torch.device,
+    ) -> None:
+        self._network = network
+        self._options = options
+        self._conventions = conventions
+        self._device = device
+
+    def __call__(self, frame: RgbdFrame, choice: PointChoice) -> dict[HandSide, FoundHand]:
+        """Both hands, found in the whole image. The same frame always gives the same hands."""
+        square = SquareImage.of_frame(frame, self._options.image_size)
+        seen = self._network.see(self._images(square))
+        points = self._points(square, seen, choice, np.random.default_rng(frame.stamp_ns))
+        camera = torch.from_numpy(square.camera_matrix)[None].to(self._device, torch.float32)
+        answer = self._network.reconstruct(seen, points, camera)
+        return _found(seen, points, answer)
+
+    def _images(self, square: SquareImage) -> Tensor:
+        """(1, C, S, S)."""
+        image = normalised_image(square.rgb, self._conventions)
+        if self._options.inputs.image_channels > len(image):
+            image = np.concatenate([image, np.nan_to_num(square.depth_m, nan=0.0)[None]])
+        return torch.from_numpy(image)[None].to(self._device)
+
+    def _points(
+        self, square: SquareImage, seen: Seen, choice: PointChoice, generator: np.random.Generator
+    ) -> HandPoints | None:
+        """Points on the hands' masks as the network sees them."""
+        if not self._options.inputs.has_points:
+            return None
+        masks = self._conventions.mask_shares(seen.mask_logits[0].float())
+        chosen = choose_points(
+            square.depth_m,
+            masks.cpu().numpy(),
+            square.camera_matrix,
+            self._options.points,
+            choice=choice,
+            generator=generator,
+        )
+        return HandPoints(*(torch.from_numpy(part)[None].to(self._device) for part in chosen))
+
+
+def _found(
+    seen: Seen, points: HandPoints | None, answer: HandsPrediction
+) -> dict[HandSide, FoundHand]:
+    logits = seen.presence_logits
+    if logits is None:
+        logits = seen.center_logits.flatten(2).amax(dim=2)
+    presence = logits[0].float().sigmoid().tolist()
+    joints_m, vertices_m = (
+        (part + answer.roots_m[:, :, None])[0].cpu().double().numpy()
+        for part in (answer.joints, answer.vertices)
+    )
+    has_points = [True] * len(SIDES) if points is None else points.is_enough[0].tolist()
+    return {
+        side: FoundHand(side, presence[hand], joints_m[hand], vertices_m[hand], has_points[hand])
+        for hand, side in enumerate(SIDES)
+    }

@@ -1,0 +1,167 @@
+"""The plugin: tracked detections in, both hands out, in metres in the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+import torch
+
+from hand_object_recon.core.camera import RgbdFrame
+from hand_object_recon.core.config import PDFNetSettings, PipelineConfig
+from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.geometry.projection import project
+from hand_object_recon.networks.device import device_for_runtime
+from hand_object_recon.networks.hand_estimates import HandEstimates
+from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
+from hand_object_recon.networks.trial_hands import trial_hands
+from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
+from hand_object_recon.reconstructors.pdfnet.compiled_network import CompiledNetwork
+from hand_object_recon.reconstructors.pdfnet.hand_look import FoundHand, HandLook, TwoHalves
+from hand_object_recon.reconstructors.pdfnet.hand_matching import matched_hands
+from hand_object_recon.reconstructors.pdfnet.hand_placement import placement_offset
+from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
+from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
+from hand_object_recon.reconstructors.pdfnet.official import official_for_use
+from hand_object_recon.reconstructors.pdfnet.options import METHOD, PointChoice
+from hand_object_recon.reconstructors.pdfnet.pruned_network import pruned
+from hand_object_recon.reconstructors.pdfnet.trained_network import (
+    TrainedNetwork,
+    load_trained_network,
+)
+
+SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "pdfnet.safetensors"
+
+NO_HAND: Final = "what the network answers is no hand before the camera"
+NO_DEPTH: Final = "too little depth on the hand, and the network reads nothing else"
+BY_SIZE: Final = (
+    "too little depth on a hand for the network to read: its shape is seen in colour alone, and "
+    "how far away it is by its size"
+)
+
+
+class PDFNetReconstructor(Reconstructor):
+    """Looks at the whole image for both hands at once.
+
+    The network finds masks in colour, reads the depth on them, and says where each hand is. The
+    pipeline's detections say which hands to give, and what to call them.
+    """
+
+    card: ClassVar[PluginCard] = PluginCard(
+        name=METHOD,
+        summary="both hands' meshes from colour and depth in one pass, in metres as the network "
+        "sees them; laid on the depth",
+        licence="Apache-2.0; weights: see the card beside them",
+        paper="Ren and Zhu, TCSVT 2024",
+        max_hands=2,
+        is_metric=True,
+    )
+
+    def __init__(self, config: PipelineConfig) -> None:
+        super().__init__(config)
+        settings = config.pdfnet
+        device = device_for_runtime(settings.device, settings.runtime, METHOD)
+        trained = _trained(config)
+        _require_hand_model(trained, config.hand_model)
+        self._options = trained.options
+        self._estimates = HandEstimates(self._options.hand_model)
+        network = _runnable(trained.network, settings, device)
+        self._look = HandLook(network, self._options, trained.network.conventions, device)
+
+    @torch.inference_mode()
+    def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
+        if not hands:
+            return ReconstructorOutput()
+        settings = self.config.pdfnet
+        found = self._look(frame, PointChoice(settings.point_choice))
+        matched, left_out = matched_hands(hands, found, frame.camera, settings.least_presence)
+        estimates, is_by_size = [], False
+        for hand in hands:
+            answer = matched.get(hand.track_id)
+            if answer is None:
+                continue
+            if not answer.has_points and not self._options.reads_center:
+                left_out[hand.track_id] = NO_DEPTH
+                continue
+            estimate = self._estimate(frame, hand, answer)
+            if estimate is None:
+                left_out[hand.track_id] = NO_HAND
+                continue
+            is_by_size |= not answer.has_points
+            estimates.append(estimate)
+        notes = (BY_SIZE,) if is_by_size else ()
+        return ReconstructorOutput(tuple(estimates), left_out=left_out, notes=notes)
+
+    def topologies(self) -> tuple[HandTopology, ...]:
+        return self._estimates.topologies()
+
+    def warm_up(self) -> None:
+        """Choose points, which is compiled, and run the network, whose work is always the same."""
+        size = self._options.image_size
+        depth_m, masks = np.full((size, size), 0.5), np.ones((1, size, size), bool)
+        choose_points(depth_m, masks, np.eye(3), self._options.points)
+        frame, hands = next(trial_hands())
+        self.reconstruct(frame, hands)
+
+    def _estimate(
+        self, frame: RgbdFrame, hand: TrackedHand, answer: FoundHand
+    ) -> HandEstimate | None:
+        """None where the network's answer is no hand before the camera."""
+        if not np.isfinite(answer.vertices_m).all():
+            return None
+        faces = self._estimates.models[hand.side].topology.faces
+        offset_m = placement_offset(
+            frame, answer, hand.detection, faces, lay_on_depth=self.config.pdfnet.lay_on_depth
+        )
+        joints_m = answer.joints_m + offset_m
+        if not (joints_m[:, 2] > 0.0).all():
+            return None
+        visibility = joints_seen_by_depth(frame, project(joints_m, frame.camera), joints_m[:, 2])
+        return self._estimates.of_hand(hand, joints_m, answer.vertices_m + offset_m, visibility)
+
+
+def _trained(config: PipelineConfig) -> TrainedNetwork:
+    settings = config.pdfnet
+    if not settings.official_repository:
+        return load_trained_network(_weights_file(settings))
+    if not settings.weights:
+        raise ConfigError(
+            f"pdfnet.official_repository is {settings.official_repository!r} and pdfnet.weights is "
+            "empty; set pdfnet.weights to one of the authors' checkpoints"
+        )
+    checkpoint, repository = (
+        Path(name).expanduser() for name in (settings.weights, settings.official_repository)
+    )
+    return official_for_use(checkpoint, repository, config.hand_model)
+
+
+def _weights_file(settings: PDFNetSettings) -> Path:
+    if settings.weights:
+        return Path(settings.weights).expanduser()
+    if not SHIPPED_WEIGHTS.exists():
+        raise ConfigError(
+            "pdfnet has no weights: set pdfnet.weights to a .safetensors file; 'hand-object-recon "
+            "train config/train/pdfnet_lite_synthetic.yaml --out out/pdfnet' makes one "
+            "(docs/training.md)"
+        )
+    return SHIPPED_WEIGHTS
+
+
+def _runnable(network: PDFNetwork, settings: PDFNetSettings, device: torch.device) -> TwoHalves:
+    if settings.runtime == "openvino":
+        return CompiledNetwork(network)
+    return pruned(network).to(device)
+
+
+def _require_hand_model(trained: TrainedNetwork, hand_model: str) -> None:
+    weights_model = trained.options.hand_model
+    if weights_model != hand_model:
+        raise ConfigError(
+            f"the weights of pdfnet give the hand model {weights_model!r}, and hand_model is "
+            f"{hand_model!r}; set hand_model to {weights_model!r}, or pdfnet.weights to other "
+            "weights"
+        )
