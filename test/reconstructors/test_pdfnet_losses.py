@@ -192,6 +192,28 @@ def test_masks_and_presence_are_learned_from_every_picture(truth: HandsTruth) ->
     assert losses["presence"] == pytest.approx(np.mean(presence))
 
 
+def test_masks_may_be_learned_by_cross_entropy_which_never_stops_learning(
+    truth: HandsTruth,
+) -> None:
+    rules = LossRules(with_fine_terms=True, with_cross_entropy=True)
+    found = weighted_terms(found_hands(), truth, rules)
+    shares = seen_maps().mask_logits.sigmoid().double().numpy()
+    masks = truth.masks.numpy()
+    expected = -np.where(masks, np.log(shares), np.log1p(-shares)).mean()
+    assert found["mask_cross_entropy"] == pytest.approx(WEIGHTS["mask_cross_entropy"] * expected)
+    assert "masks" not in found
+
+    slopes = {}
+    for name, one in (("masks", FINE), ("mask_cross_entropy", rules)):
+        logits = torch.full_like(seen_maps().mask_logits, -12.0, requires_grad=True)
+        seen = seen_maps()._replace(mask_logits=logits)
+        faces = torch.from_numpy(FACES)
+        hands_losses(seen, logits.sigmoid(), found_hands(), truth, faces, one)[name].backward()
+        assert logits.grad is not None
+        slopes[name] = logits.grad.abs().max()
+    assert slopes["mask_cross_entropy"] > 1000 * slopes["masks"]
+
+
 def test_the_center_s_focal_loss_equals_a_loop_over_cells(truth: HandsTruth) -> None:
     logits = seen_maps().center_logits
     radii = spot_radii(truth.extents)
@@ -306,4 +328,5 @@ def test_what_a_network_does_not_give_is_not_asked_for(truth: HandsTruth) -> Non
     bare = found_hands()._replace(nodes=None, scale=None, shift=None)
     maps = seen_maps()._replace(heatmaps=None, presence_logits=None)
     missing = {"nodes", "nodes_2d", "vertices_2d", "heatmaps", "presence"}
-    assert weighted_terms(bare, truth, seen=maps).keys() == WEIGHTS.keys() - missing
+    expected = WEIGHTS.keys() - missing - {"mask_cross_entropy"}
+    assert weighted_terms(bare, truth, seen=maps).keys() == expected

@@ -9,6 +9,8 @@ absolute joints, reprojected joints, bones
     it is the root that was found, as in the paper's projections.
 nodes
     The code's target of the right hand is the left hand; here it is the right one.
+mask_cross_entropy
+    Ours, instead of masks where it is asked for.
 absent hands
     The code's terms of pictures, normals and edges count them, too.
 center
@@ -42,6 +44,7 @@ WEIGHTS: Final = {
     "center": 200.0,
     "presence": 50.0,
     "masks": 2000.0,
+    "mask_cross_entropy": 200.0,
     "heatmaps": 2000.0,
     "root": 1000.0,
     "vertices": 500.0,
@@ -56,7 +59,7 @@ WEIGHTS: Final = {
     "reprojected_joints": 1000.0,
     "edges": 2000.0,
 }
-"""Of the terms by name, those of the authors' code."""
+"""Of the terms by name, those of the authors' code, and of ours."""
 
 _FINE_TERMS: Final = ("reprojected_joints", "edges")
 _FOCUS: Final = 2
@@ -105,7 +108,8 @@ class HandsTruth:
 @dataclass(frozen=True)
 class LossRules:
     """with_fine_terms: joints are reprojected and edges compared, too, which the authors do from
-    epoch 20 on. weights: of terms by name where they are not those of the authors' code.
+    epoch 20 on. with_cross_entropy: of masks, instead of the smooth difference of their shares.
+    weights: of terms by name where they are not those of the authors' code.
 
     Raises
     ------
@@ -114,6 +118,7 @@ class LossRules:
     """
 
     with_fine_terms: bool
+    with_cross_entropy: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -144,7 +149,7 @@ def hands_losses(
     faces
         (F, 3) int64 triangles of the mesh.
     """
-    terms = _seen_terms(seen, mask_shares, true)
+    terms = _seen_terms(seen, true) | _mask_terms(seen, mask_shares, true, rules)
     of_hands = _shape_terms(found, true, faces) | _picture_terms(found, true)
     left_out = () if rules.with_fine_terms else _FINE_TERMS
     terms |= {
@@ -167,14 +172,23 @@ def center_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return mean
 
 
-def _seen_terms(seen: Seen, mask_shares: Tensor, true: HandsTruth) -> dict[str, Tensor]:
+def _mask_terms(
+    seen: Seen, mask_shares: Tensor, true: HandsTruth, rules: LossRules
+) -> dict[str, Tensor]:
+    masks = true.masks.to(mask_shares.dtype)
+    if rules.with_cross_entropy:
+        loss = functional.binary_cross_entropy_with_logits(seen.mask_logits, masks)
+        return {"mask_cross_entropy": loss}
+    return {"masks": functional.smooth_l1_loss(mask_shares, masks)}
+
+
+def _seen_terms(seen: Seen, true: HandsTruth) -> dict[str, Tensor]:
     cells = true.image_size // CELL_PX
     radii = spot_radii(true.extents)
     is_there = true.is_present[..., None, None]
     middles = torch.stack([true.centers % cells, true.centers // cells], dim=-1)
     terms = {
         "center": center_loss(seen.center_logits, spots(middles, radii, cells) * is_there),
-        "masks": functional.smooth_l1_loss(mask_shares, true.masks.to(mask_shares.dtype)),
     }
     if seen.heatmaps is not None:
         places = (_projected_px(true.joints, true.roots_m, true.cameras) / CELL_PX).floor()
