@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from hand_object_recon.networks.heatmap_losses import image_cross_entropy, line_cross_entropy
 from hand_object_recon.networks.upsampling import upsampling
 
 CELLS: Final = 64
@@ -95,26 +96,13 @@ def heatmap_loss(volumes: Tensor, places: Tensor) -> Tensor:
 
     Places are counted as ``places_of`` does; those beyond the border count as on it.
     """
-    depth, height, width = volumes.shape[2:]
-    flat = volumes.logsumexp(dim=2).flatten(2)
-    in_image = flat.log_softmax(dim=2).reshape(*flat.shape[:2], height, width)
-    in_depth = volumes.flatten(3).logsumexp(dim=3).log_softmax(dim=2)
-    x, y = (
-        _shares_of_cells(places[..., axis] * count / CELLS, count)
-        for axis, count in ((0, width), (1, height))
-    )
-    image_terms = (in_image * y[..., :, None] * x[..., None, :]).sum(dim=(2, 3))
-    depth_terms = (in_depth * _shares_of_cells(places[..., 2], depth)).sum(dim=2)
-    loss: Tensor = -(image_terms + depth_terms).mean()
+    height, width = volumes.shape[3:]
+    in_image = places[..., :2] * places.new_tensor([width, height]) / CELLS
+    image_loss = image_cross_entropy(volumes.logsumexp(dim=2), in_image)
+    depth_loss = line_cross_entropy(volumes.flatten(3).logsumexp(dim=3), places[..., 2])
+    loss: Tensor = (image_loss + depth_loss).mean()
     return loss
 
 
 def _focal(cameras: Tensor) -> Tensor:
     return torch.stack([cameras[:, 0, 0], cameras[:, 1, 1]], dim=1)[:, None]
-
-
-def _shares_of_cells(numbers: Tensor, count: int) -> Tensor:
-    """(..., count) shares of the two cells around each number, which is their mean."""
-    cells = torch.arange(count, dtype=numbers.dtype, device=numbers.device)
-    inside = numbers.clamp(0, count - 1)
-    return (1.0 - (inside[..., None] - cells).abs()).clamp(min=0.0)

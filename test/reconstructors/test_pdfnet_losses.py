@@ -195,13 +195,13 @@ def test_masks_and_presence_are_learned_from_every_picture(truth: HandsTruth) ->
 def test_masks_may_be_learned_by_cross_entropy_which_never_stops_learning(
     truth: HandsTruth,
 ) -> None:
-    rules = LossRules(with_fine_terms=True, with_cross_entropy=True)
+    rules = LossRules(with_fine_terms=True, with_cross_entropies=True)
     found = weighted_terms(found_hands(), truth, rules)
     shares = seen_maps().mask_logits.sigmoid().double().numpy()
     masks = truth.masks.numpy()
     expected = -np.where(masks, np.log(shares), np.log1p(-shares)).mean()
     assert found["mask_cross_entropy"] == pytest.approx(WEIGHTS["mask_cross_entropy"] * expected)
-    assert "masks" not in found
+    assert found.keys().isdisjoint({"masks", "heatmaps"})
 
     slopes = {}
     for name, one in (("masks", FINE), ("mask_cross_entropy", rules)):
@@ -212,6 +212,31 @@ def test_masks_may_be_learned_by_cross_entropy_which_never_stops_learning(
         assert logits.grad is not None
         slopes[name] = logits.grad.abs().max()
     assert slopes["mask_cross_entropy"] > 1000 * slopes["masks"]
+
+
+def test_heat_maps_may_be_learned_as_a_softmax_over_the_cells_around_each_joint(
+    truth: HandsTruth,
+) -> None:
+    rules = LossRules(with_fine_terms=True, with_cross_entropies=True)
+    found = weighted_terms(found_hands(), truth, rules)["heatmap_cross_entropy"]
+    maps = seen_maps().heatmaps.double().numpy().reshape(BATCH, 2, 21, CELLS, CELLS)
+    rays = (truth.joints + truth.roots_m[:, :, None]).double().numpy()
+    losses = []
+    for item, hand, joint in np.ndindex(BATCH, 2, 21):
+        ray = truth.cameras[item].double().numpy() @ rays[item, hand, joint]
+        x, y = ray[:2] / ray[2] / 4
+        if not truth.is_present[item, hand] or not (-0.5 <= min(x, y) <= max(x, y) < CELLS - 0.5):
+            continue
+        shares = np.exp(maps[item, hand, joint])
+        logs = np.log(shares / shares.sum())
+        x, y = np.clip([x, y], 0, CELLS - 1)
+        weights = np.multiply.outer(
+            np.maximum(1 - abs(np.arange(CELLS) - y), 0),
+            np.maximum(1 - abs(np.arange(CELLS) - x), 0),
+        )
+        losses.append(-(weights * logs).sum())
+    assert 0 < len(losses) < BATCH * 2 * 21, "some joints should be beside the picture"
+    assert found == pytest.approx(WEIGHTS["heatmap_cross_entropy"] * np.mean(losses), rel=1e-4)
 
 
 def test_the_center_s_focal_loss_equals_a_loop_over_cells(truth: HandsTruth) -> None:
@@ -328,5 +353,5 @@ def test_what_a_network_does_not_give_is_not_asked_for(truth: HandsTruth) -> Non
     bare = found_hands()._replace(nodes=None, scale=None, shift=None)
     maps = seen_maps()._replace(heatmaps=None, presence_logits=None)
     missing = {"nodes", "nodes_2d", "vertices_2d", "heatmaps", "presence"}
-    expected = WEIGHTS.keys() - missing - {"mask_cross_entropy"}
+    expected = WEIGHTS.keys() - missing - {"mask_cross_entropy", "heatmap_cross_entropy"}
     assert weighted_terms(bare, truth, seen=maps).keys() == expected

@@ -9,8 +9,9 @@ absolute joints, reprojected joints, bones
     it is the root that was found, as in the paper's projections.
 nodes
     The code's target of the right hand is the left hand; here it is the right one.
-mask_cross_entropy
-    Ours, instead of masks where it is asked for.
+mask_cross_entropy, heatmap_cross_entropy
+    Ours, instead of masks and heatmaps where they are asked for. A heat-map is then a softmax over
+    its cells.
 absent hands
     The code's terms of pictures, normals and edges count them, too.
 center
@@ -31,6 +32,7 @@ from torch.nn import functional
 
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.keypoints import BONES
+from hand_object_recon.networks.heatmap_losses import image_cross_entropy
 from hand_object_recon.networks.mesh_losses import edge_errors, normal_errors
 from hand_object_recon.reconstructors.pdfnet.conventions import CELL_PX
 from hand_object_recon.reconstructors.pdfnet.prediction import (
@@ -46,6 +48,7 @@ WEIGHTS: Final = {
     "masks": 2000.0,
     "mask_cross_entropy": 200.0,
     "heatmaps": 2000.0,
+    "heatmap_cross_entropy": 20.0,
     "root": 1000.0,
     "vertices": 500.0,
     "joints": 500.0,
@@ -108,7 +111,7 @@ class HandsTruth:
 @dataclass(frozen=True)
 class LossRules:
     """with_fine_terms: joints are reprojected and edges compared, too, which the authors do from
-    epoch 20 on. with_cross_entropy: of masks, instead of the smooth difference of their shares.
+    epoch 20 on. with_cross_entropies: of masks and heat-maps, instead of differences of maps.
     weights: of terms by name where they are not those of the authors' code.
 
     Raises
@@ -118,7 +121,7 @@ class LossRules:
     """
 
     with_fine_terms: bool
-    with_cross_entropy: bool = False
+    with_cross_entropies: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -149,7 +152,11 @@ def hands_losses(
     faces
         (F, 3) int64 triangles of the mesh.
     """
-    terms = _seen_terms(seen, true) | _mask_terms(seen, mask_shares, true, rules)
+    terms = _seen_terms(seen, true)
+    if rules.with_cross_entropies:
+        terms |= _cross_entropies(seen, true)
+    else:
+        terms |= _differences(seen, mask_shares, true)
     of_hands = _shape_terms(found, true, faces) | _picture_terms(found, true)
     left_out = () if rules.with_fine_terms else _FINE_TERMS
     terms |= {
@@ -172,14 +179,33 @@ def center_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return mean
 
 
-def _mask_terms(
-    seen: Seen, mask_shares: Tensor, true: HandsTruth, rules: LossRules
-) -> dict[str, Tensor]:
+def _differences(seen: Seen, mask_shares: Tensor, true: HandsTruth) -> dict[str, Tensor]:
     masks = true.masks.to(mask_shares.dtype)
-    if rules.with_cross_entropy:
-        loss = functional.binary_cross_entropy_with_logits(seen.mask_logits, masks)
-        return {"mask_cross_entropy": loss}
-    return {"masks": functional.smooth_l1_loss(mask_shares, masks)}
+    terms = {"masks": functional.smooth_l1_loss(mask_shares, masks)}
+    if seen.heatmaps is not None:
+        cells = true.image_size // CELL_PX
+        places = _joint_cells(true).floor()
+        radii = spot_radii(true.extents)[..., None]
+        drawn = spots(places, radii.expand(places.shape[:-1]), cells)
+        targets = (drawn * true.is_present[..., None, None, None]).flatten(1, 2)
+        terms["heatmaps"] = functional.mse_loss(seen.heatmaps, targets)
+    return terms
+
+
+def _cross_entropies(seen: Seen, true: HandsTruth) -> dict[str, Tensor]:
+    """Of masks; and of heat-maps, the mean over joints in the picture."""
+    masks = true.masks.to(seen.mask_logits.dtype)
+    of_masks = functional.binary_cross_entropy_with_logits(seen.mask_logits, masks)
+    terms = {"mask_cross_entropy": of_masks}
+    if seen.heatmaps is not None:
+        cells = _joint_cells(true)
+        count = true.image_size // CELL_PX
+        is_pictured = ((cells >= -0.5) & (cells < count - 0.5)).all(dim=-1)
+        is_learned = (is_pictured & true.is_present[..., None]).flatten(1, 2)
+        of_joints = image_cross_entropy(seen.heatmaps, cells.flatten(1, 2))
+        total = torch.where(is_learned, of_joints, 0.0).sum()
+        terms["heatmap_cross_entropy"] = total / is_learned.sum().clamp_min(1)
+    return terms
 
 
 def _seen_terms(seen: Seen, true: HandsTruth) -> dict[str, Tensor]:
@@ -190,16 +216,16 @@ def _seen_terms(seen: Seen, true: HandsTruth) -> dict[str, Tensor]:
     terms = {
         "center": center_loss(seen.center_logits, spots(middles, radii, cells) * is_there),
     }
-    if seen.heatmaps is not None:
-        places = (_projected_px(true.joints, true.roots_m, true.cameras) / CELL_PX).floor()
-        drawn = spots(places, radii[..., None].expand(places.shape[:-1]), cells)
-        targets = (drawn * is_there[..., None]).flatten(1, 2)
-        terms["heatmaps"] = functional.mse_loss(seen.heatmaps, targets)
     if seen.presence_logits is not None:
         terms["presence"] = functional.binary_cross_entropy_with_logits(
             seen.presence_logits, true.is_present.to(seen.presence_logits.dtype)
         )
     return terms
+
+
+def _joint_cells(true: HandsTruth) -> Tensor:
+    """(B, 2, 21, 2) places of joints in cells of the heat-maps."""
+    return _projected_px(true.joints, true.roots_m, true.cameras) / CELL_PX
 
 
 def _shape_terms(found: HandsPrediction, true: HandsTruth, faces: Tensor) -> dict[str, Tensor]:

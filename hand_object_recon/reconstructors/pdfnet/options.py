@@ -88,9 +88,9 @@ class PDFNetOptions(AugmentationOptions):
         (the paper's).
     weights
         Of terms of the loss whose weight is not that of the authors' code (``losses.WEIGHTS``).
-    mask_cross_entropy
-        Masks are learned by cross-entropy. The code's smooth difference of shares has no slope
-        left where every pixel is said to be background, and networks from random trunks get there.
+    cross_entropies
+        Masks and heat-maps are learned by cross-entropies. The code's differences have next to no
+        slope where maps are empty, and networks from random trunks make them so.
     fine_terms
         Reprojected joints and lengths of edges are learned, too: from epoch 20 on in the code.
     kept_size
@@ -122,7 +122,7 @@ class PDFNetOptions(AugmentationOptions):
     centered_points: bool = False
     own_masks: bool = False
     weights: dict[str, float] = Field(default_factory=dict)
-    mask_cross_entropy: bool = False
+    cross_entropies: bool = False
     fine_terms: bool = False
     kept_size: int = Field(480, ge=64, le=1024)
     mirror_share: float = Field(0.5, ge=0.0, le=1.0)

@@ -54,7 +54,7 @@ class PDFNetTraining(TrainableMethod):
     def __init__(self, options: PDFNetOptions) -> None:
         self.options = options
         self._poser = TruePoser(options.hand_model)
-        self._rules = LossRules(options.fine_terms, options.mask_cross_entropy, options.weights)
+        self._rules = LossRules(options.fine_terms, options.cross_entropies, options.weights)
 
     def build_network(self) -> nn.Module:
         return new_network(self.options)
