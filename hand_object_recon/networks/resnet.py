@@ -1,4 +1,4 @@
-"""The trunks of ResNet-18 and ResNet-50: an image to coarse features, a 32nd of its size."""
+"""The trunks of ResNet-18, -34 and -50: an image to coarse features, a 32nd of its size."""
 
 from __future__ import annotations
 
@@ -119,6 +119,11 @@ class ResNet(nn.Module):
 class ResNet18(ResNet):
     def __init__(self, width: int = PAPER_WIDTH, channels_in: int = 3) -> None:
         super().__init__(BasicBlock, (2, 2, 2, 2), width, channels_in)
+
+
+class ResNet34(ResNet):
+    def __init__(self, width: int = PAPER_WIDTH, channels_in: int = 3) -> None:
+        super().__init__(BasicBlock, (3, 4, 6, 3), width, channels_in)
 
 
 class ResNet50(ResNet):

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.hand_model.conventions import KEYPOINTS_FROM_JOINTS_AND_TIPS
+from hand_object_recon.networks.image_channels import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.reconstructors.gsdf.aligned_features import aligned_features
-from hand_object_recon.reconstructors.gsdf.conventions import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Views
 from hand_object_recon.reconstructors.gsdf.official import (
     converted_state,

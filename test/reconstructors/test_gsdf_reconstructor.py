@@ -39,18 +39,19 @@ from hand_object_recon.hand_model.forward import PosedHand, pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
 from hand_object_recon.interaction.refinement import ContactRefinement
+from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.frame_memory import FrameMemory
+from hand_object_recon.networks.grasp_crops import CropRule
 from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.tracker import Tracker
 from hand_object_recon.reconstructors.gsdf import reconstructor as plugin
-from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.hand_views import CropBatch, crop_batch, view_of_hand
 from hand_object_recon.reconstructors.gsdf.network import Views
-from hand_object_recon.reconstructors.gsdf.options import METHOD, CropRule, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
 from hand_object_recon.reconstructors.gsdf.reconstructor import GSDFReconstructor
 from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints, wrist_z_by_size
 from hand_object_recon.reconstructors.gsdf.sight import BodyFields, look_of

@@ -25,9 +25,9 @@ from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.augmentation import CropChange
+from hand_object_recon.networks.grasp_crops import CropRule
 from hand_object_recon.networks.trainable import Record
-from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
-from hand_object_recon.reconstructors.gsdf.options import CropRule, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.options import GSDFOptions
 from hand_object_recon.reconstructors.gsdf.samples import (
     grasp_records,
     point_sample,
@@ -194,19 +194,6 @@ def test_turning_the_crop_turns_joints_center_and_points_alike(record: Record) -
     )
     np.testing.assert_allclose(other["points"], oracle.apply(one["points"]), atol=1e-6)
     np.testing.assert_array_equal(other["hand_distances"], one["hand_distances"])
-
-
-def test_a_crop_camera_looks_straight_at_the_middle_and_shows_everything() -> None:
-    random = np.random.default_rng(3)
-    points = random.uniform([0.1, 0.1, 0.5], [0.3, 0.2, 0.7], (50, 3))
-    crop = CropCamera.around(points, 1.25)
-    assert np.linalg.det(crop.axes) == pytest.approx(1.0)
-    np.testing.assert_allclose(crop.axes @ crop.axes.T, np.eye(3), atol=1e-12)
-    slopes = points[:, :2] / points[:, 2:]
-    middle = np.append((slopes.min(axis=0) + slopes.max(axis=0)) / 2, 1.0)
-    np.testing.assert_allclose((crop.axes @ middle)[:2], 0.0, atol=1e-12)
-    pixels = project(points @ crop.axes.T, crop.intrinsics(256))
-    assert np.abs(pixels - 128).max() == pytest.approx(128 / 1.25)
 
 
 @pytest.mark.parametrize("rule", CropRule)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import trimesh
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.geometry.signed_distance import signed_distances
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.watertight import close_wrist
 from hand_object_recon.reconstructors.gsdf.sdf_samples import (
-    Body,
     SdfSamples,
     sdf_samples,
 )
@@ -23,7 +22,6 @@ from hand_object_recon.reconstructors.gsdf.sdf_samples import (
 REACH_M = 0.3
 COUNT = 200
 SIZE_M = np.array([0.06, 0.04, 0.10])
-MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 def body_of(mesh: Any) -> Body:
@@ -82,24 +80,6 @@ def test_inside_of_bodies_that_overlap_is_inside_of_either() -> None:
     found = distances_to(points, body_of(two)) < 0.0
     sure = in_ball | beyond_ball
     assert (found == ((distances_to_box(points) < 0) | in_ball))[sure].all()
-
-
-@pytest.mark.parametrize("mirror", [np.eye(3), MIRROR], ids=["turned", "mirrored"])
-def test_a_body_seen_from_elsewhere_keeps_its_distances(mirror: NDArray[np.float64]) -> None:
-    axes = Rotation.from_rotvec([0.4, -1.0, 0.3]).as_matrix() @ mirror
-    origin = np.array([0.02, -0.01, 0.03])
-    points = random_points(300)
-    seen = distances_to((points - origin) @ axes.T, box().seen_from(origin, axes))
-    np.testing.assert_allclose(seen, distances_to_box(points), atol=1e-9)
-
-
-def test_the_center_is_the_mean_of_the_surface_however_it_is_cut_into_triangles() -> None:
-    middle = np.array([0.1, -0.02, 0.05])
-    mesh = trimesh.creation.box(SIZE_M).apply_translation(middle)
-    half = np.flatnonzero(mesh.triangles_center[:, 0] > middle[0])
-    mesh = mesh.subdivide(half).subdivide()
-    assert np.abs(mesh.vertices.mean(axis=0) - middle).max() > 1e-3
-    np.testing.assert_allclose(body_of(mesh).center_m, middle, atol=1e-9)
 
 
 def test_each_kind_of_points_has_its_share(samples: SdfSamples) -> None:

@@ -26,6 +26,7 @@ from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.augmentation import CropChange
+from hand_object_recon.networks.depth_faults import DepthFaults
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
 from hand_object_recon.reconstructors.pdfnet.conventions import SIDES
@@ -252,7 +253,7 @@ def test_depth_is_kept_to_a_tenth_of_a_millimetre_and_what_is_unknown_is_zero() 
 
 def test_depth_faults_are_noise_everywhere_and_holes_on_hands(record: Record) -> None:
     plain = sample_of(record)
-    change = FrameChange(depth_noise_m=0.002, holes=2)
+    change = FrameChange(depth_faults=DepthFaults(noise_m=0.002, holes=2))
     faulty = network_sample(record, change, OPTIONS, np.random.default_rng(1))
     is_hole = (faulty["depth_m"] == 0.0) & (plain["depth_m"] > 0.0)
     assert (plain["masks"].any(axis=0) & is_hole).any()
@@ -269,9 +270,11 @@ def test_changes_are_drawn_within_the_options() -> None:
     options = PDFNetOptions(shift=0.1, scale=0.2, mirror_share=0.3, hole_share=0.4)
     drawn = [draw_frame_change(random, options) for _ in range(400)]
     assert np.mean([change.is_mirrored for change in drawn]) == pytest.approx(0.3, abs=0.07)
-    assert np.mean([change.holes > 0 for change in drawn]) == pytest.approx(0.4, abs=0.07)
+    assert np.mean([change.depth_faults.holes > 0 for change in drawn]) == pytest.approx(
+        0.4, abs=0.07
+    )
     assert max(change.image_noise for change in drawn) <= options.image_noise
-    assert max(change.depth_noise_m for change in drawn) <= options.depth_noise_m
+    assert max(change.depth_faults.noise_m for change in drawn) <= options.depth_noise_m
     turns = np.abs([change.crop.turn_rad for change in drawn])
     assert np.deg2rad(45) < turns.max() <= np.deg2rad(60) + 1e-9
 

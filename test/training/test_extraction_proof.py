@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.grasp_crops import CropRule
 from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.reconstructors.gsdf.dense_comparison import DenseComparison
 from hand_object_recon.reconstructors.gsdf.extraction_proof import holds, summary
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork
-from hand_object_recon.reconstructors.gsdf.options import METHOD, CropRule, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
 from hand_object_recon.reconstructors.gsdf.trained_network import new_network
 from hand_object_recon.training import extraction_proof
 from hand_object_recon.training.extraction_proof import main

@@ -14,10 +14,6 @@ IMAGE_SIZE: Final = 256
 MAP_SIZE: Final = 16
 """Edge in cells of the feature maps that query points are projected into."""
 
-CHANNEL_MEANS: Final = (0.485, 0.456, 0.406)
-CHANNEL_DEVIATIONS: Final = (0.229, 0.224, 0.225)
-"""Of red, green and blue from 0 to 1, as for ImageNet."""
-
 
 class Source(str, Enum):
     """Who is followed where the two differ."""

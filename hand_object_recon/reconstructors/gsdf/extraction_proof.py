@@ -11,13 +11,13 @@ import torch
 
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.augmentation import CropChange
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.gsdf.dense_comparison import (
     DenseComparison,
     compare_with_dense,
 )
 from hand_object_recon.reconstructors.gsdf.folded_field import FoldedField, folded_fields
-from hand_object_recon.reconstructors.gsdf.hand_views import normalised
 from hand_object_recon.reconstructors.gsdf.network import Views
 from hand_object_recon.reconstructors.gsdf.samples import view_sample
 from hand_object_recon.reconstructors.gsdf.surface_extraction import CELLS, extract

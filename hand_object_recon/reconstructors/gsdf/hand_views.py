@@ -14,13 +14,11 @@ from torch import Tensor
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
 from hand_object_recon.geometry.projection import back_project, project
-from hand_object_recon.reconstructors.gsdf.conventions import (
-    CHANNEL_DEVIATIONS,
-    CHANNEL_MEANS,
-    IMAGE_SIZE,
-)
-from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
-from hand_object_recon.reconstructors.gsdf.options import CropRule, GSDFOptions
+from hand_object_recon.networks.crop_camera import CropCamera
+from hand_object_recon.networks.grasp_crops import CropRule
+from hand_object_recon.networks.image_channels import normalised
+from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
+from hand_object_recon.reconstructors.gsdf.options import GSDFOptions
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -78,15 +76,6 @@ def crop_batch(frame: RgbdFrame, views: Sequence[HandView], image_size: int) -> 
     return CropBatch(
         images[:, None], torch.from_numpy(cameras).float()[:, None], hands, frame.stamp_ns
     )
-
-
-def normalised(images: Tensor) -> Tensor:
-    """(..., 3, H, W) red, green and blue from 0 to 255, as the network sees them."""
-    means, deviations = (
-        torch.tensor(values, device=images.device)[:, None, None]
-        for values in (CHANNEL_MEANS, CHANNEL_DEVIATIONS)
-    )
-    return (images.float() / 255.0 - means) / deviations
 
 
 def _framed_pixels(

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
 from hand_object_recon.geometry.alignment import nearest_rotation
+from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.object_model.mesh_distance import mesh_distance_grid
 from hand_object_recon.object_model.registration import MotionPrior
 from hand_object_recon.reconstructors.gsdf.camera_field import CameraField, CameraMesh
 from hand_object_recon.reconstructors.gsdf.object_fit import fit_to_field
-from hand_object_recon.reconstructors.gsdf.sdf_samples import Body
 
 FloatArray = NDArray[np.floating[Any]]
 Pose = NDArray[np.float64]

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from hand_object_recon.networks.augmentation import AugmentationOptions
+from hand_object_recon.networks.grasp_crops import CropRule
 from hand_object_recon.networks.volume_heatmaps import PAPER_DOUBLINGS
 from hand_object_recon.reconstructors.gsdf.conventions import (
     IMAGE_SIZE,
@@ -27,15 +28,6 @@ class Part(str, Enum):
 
     POSE = "pose"
     SHAPE = "shape"
-
-
-class CropRule(str, Enum):
-    """What a crop is cut around: the true joints; them and the object, as the authors do for
-    DexYCB; or the image's corners, as they do for ObMan."""
-
-    HAND = "hand"
-    HAND_AND_OBJECT = "hand_and_object"
-    IMAGE = "image"
 
 
 class GSDFOptions(AugmentationOptions):

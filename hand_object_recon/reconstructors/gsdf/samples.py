@@ -8,27 +8,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation, ObjectAnnotation
-from hand_object_recon.core.camera import CameraIntrinsics
-from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
-from hand_object_recon.geometry.projection import back_project, project
-from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.hand_model.watertight import close_wrist
 from hand_object_recon.networks.augmentation import CropChange
+from hand_object_recon.networks.crop_camera import CropCamera
+from hand_object_recon.networks.grasp_crops import grasp_crop, grasps, true_vertices_m
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
-from hand_object_recon.reconstructors.gsdf.crop_camera import CropCamera
-from hand_object_recon.reconstructors.gsdf.options import CropRule, GSDFOptions
-from hand_object_recon.reconstructors.gsdf.sdf_samples import Body, sdf_samples
+from hand_object_recon.reconstructors.gsdf.options import GSDFOptions
+from hand_object_recon.reconstructors.gsdf.sdf_samples import sdf_samples
 
 FloatArray = NDArray[np.floating[Any]]
 Arrays = dict[str, NDArray[Any]]
 
 _KEPT_EDGES: Final = 1.5  # of the network's crop: room to turn and scale
-_LEAST_VISIBLE_SHARE: Final = 0.1
-_LEAST_EDGE_PX: Final = 24.0
 _KINDS: Final = 4  # inside and outside the hand, inside and outside the object
 
 
@@ -45,9 +41,8 @@ def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[t
     InvalidValueError
         The truth's mesh is another hand model's than ``options.hand_model``.
     """
-    for hand in annotated.truth.hands:
-        held = _held_object(annotated, hand.side)
-        if held is None or hand.vertices_m is None or not _is_visible(hand):
+    for hand, held in grasps(annotated):
+        if hand.vertices_m is None:
             continue
         record = _record(annotated, hand, held, options)
         if record is not None:
@@ -105,30 +100,20 @@ def view_directions(count: int, random: np.random.Generator) -> NDArray[np.float
     return _float32(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=1))
 
 
-def _held_object(annotated: AnnotatedFrame, side: HandSide) -> ObjectAnnotation | None:
-    for thing in annotated.truth.objects:
-        if thing.held_by is not None and side in thing.held_by:
-            return thing
-    return None
-
-
-def _is_visible(hand: HandAnnotation) -> bool:
-    return hand.visible_share is None or hand.visible_share >= _LEAST_VISIBLE_SHARE
-
-
 def _record(
-    annotated: AnnotatedFrame, hand: HandAnnotation, thing: ObjectAnnotation, options: GSDFOptions
+    annotated: AnnotatedFrame, hand: HandAnnotation, held: Body, options: GSDFOptions
 ) -> Record | None:
     camera, is_left = annotated.frame.camera, hand.side is HandSide.LEFT
-    held = _object_body(thing)
-    rays = _framed_rays(hand.joints_m, held, camera, options.crop_around)
-    if rays is None:
+    crop = grasp_crop(
+        hand,
+        held,
+        camera,
+        options.crop_around,
+        options.crop_enlargement,
+        is_upright=options.upright,
+    )
+    if crop is None:
         return None
-    crop = CropCamera.around(rays, options.crop_enlargement, is_mirrored=is_left)
-    if 2.0 * crop.half_slope * min(camera.fx, camera.fy) < _LEAST_EDGE_PX:
-        return None
-    if options.upright:
-        crop = crop.upright(hand.joints_m)
     wrist_m = hand.joints_m[WRIST].astype(np.float64)
     samples = sdf_samples(
         _hand_body(hand, options.hand_model).seen_from(wrist_m, crop.axes),
@@ -149,32 +134,10 @@ def _record(
     }
 
 
-def _framed_rays(
-    joints_m: FloatArray, held: Body, camera: CameraIntrinsics, rule: CropRule
-) -> FloatArray | None:
-    """(N, 3) what the crop is cut around; None where not all of it is before the camera."""
-    if rule is CropRule.IMAGE:
-        corners = np.array([[0, 0], [camera.width, camera.height]], dtype=np.float64)
-        return back_project(corners, np.ones(2), camera)
-    points = [joints_m] if rule is CropRule.HAND else [joints_m, held.vertices_m]
-    rays = np.concatenate(points, dtype=np.float64)
-    return rays if np.isfinite(project(rays, camera)).all() else None
-
-
 def _hand_body(hand: HandAnnotation, hand_model: str) -> Body:
-    model = load_hand_model(hand_model, hand.side)
-    if hand.vertices_m is None or hand.topology != model.topology.name:
-        raise InvalidValueError(
-            f"the true hand has the mesh of {hand.topology!r}, option hand_model asks for "
-            f"{model.topology.name!r}; set hand_model to the model of the data"
-        )
+    model, vertices_m = true_vertices_m(hand, hand_model)
     closed = close_wrist(model)
-    return Body(closed.vertices(hand.vertices_m.astype(np.float64)), closed.faces)
-
-
-def _object_body(thing: ObjectAnnotation) -> Body:
-    rotation, shift = thing.pose[:3, :3], thing.pose[:3, 3]
-    return Body(thing.vertices_m.astype(np.float64) @ rotation.T + shift, thing.faces)
+    return Body(closed.vertices(vertices_m), closed.faces)
 
 
 def _float32(values: Any) -> NDArray[np.float32]:

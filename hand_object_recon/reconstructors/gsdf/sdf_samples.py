@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.geometry.mesh_normals import face_area_vectors
+from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.geometry.signed_distance import signed_distances
 
 FloatArray = NDArray[np.floating[Any]]
@@ -17,26 +16,6 @@ NEAR_SIGMAS_M: Final = (0.0025, 0.010)
 _NEAR_SHARES: Final = (0.4, 0.4)
 _DRAWN_PER_KEPT: Final = 4
 _MOST_DRAWS: Final = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Body:
-    """A closed mesh: (V, 3) vertices in metres, (F, 3) faces counter-clockwise from outside."""
-
-    vertices_m: FloatArray
-    faces: NDArray[np.int32]
-
-    def seen_from(self, origin_m: FloatArray, axes: FloatArray) -> Body:
-        """The same about an origin in other (3, 3) axes, which may mirror it."""
-        is_mirrored = np.linalg.det(axes) < 0.0
-        faces = self.faces[:, ::-1] if is_mirrored else self.faces
-        return Body((self.vertices_m - origin_m) @ axes.T, faces)
-
-    @property
-    def center_m(self) -> FloatArray:
-        """(3,) the mean of its surface."""
-        areas = np.linalg.norm(face_area_vectors(self.vertices_m, self.faces), axis=1)
-        return np.asarray(areas @ self.vertices_m[self.faces].mean(axis=1) / areas.sum())
 
 
 class SdfSamples(NamedTuple):
@@ -88,18 +67,10 @@ def _drawn_points(
     body: Body, reach_m: float, count: int, random: np.random.Generator
 ) -> NDArray[np.float16]:
     near = [
-        _surface_points(body, round(share * count), random)
+        body.surface_points(round(share * count), random)
         + random.normal(scale=sigma_m, size=(round(share * count), 3))
         for share, sigma_m in zip(_NEAR_SHARES, NEAR_SIGMAS_M, strict=True)
     ]
     even = random.uniform(-reach_m, reach_m, (count - sum(map(len, near)), 3))
     points = np.concatenate([*near, even]).astype(np.float16)
     return random.permutation(points[(np.abs(points) <= reach_m).all(axis=1)])
-
-
-def _surface_points(body: Body, count: int, random: np.random.Generator) -> FloatArray:
-    """(count, 3) points spread evenly over the surface."""
-    areas = np.linalg.norm(face_area_vectors(body.vertices_m, body.faces), axis=1)
-    corners = body.vertices_m[body.faces[random.choice(len(areas), count, p=areas / areas.sum())]]
-    weights = random.dirichlet(np.ones(3), count)
-    return np.asarray(np.einsum("nc,nck->nk", weights, corners))

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.augmentation import CropChange, draw_change
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
-from hand_object_recon.reconstructors.gsdf.hand_views import normalised
 from hand_object_recon.reconstructors.gsdf.losses import (
     ShapeRules,
     ShapeTruth,

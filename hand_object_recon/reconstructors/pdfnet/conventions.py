@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import MIDDLE_MCP
+from hand_object_recon.networks.image_channels import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 
 SIDES: Final = (HandSide.LEFT, HandSide.RIGHT)
 """The hands along the axis of hands, everywhere."""
@@ -30,10 +31,6 @@ answers counts in centimetres of depth and hundredths of a pixel."""
 
 ROOT_REACH_M: Final = 0.1
 """What an answer of one counts where roots are counted from the middle of the hand's points."""
-
-CHANNEL_MEANS: Final = (0.485, 0.456, 0.406)
-CHANNEL_DEVIATIONS: Final = (0.229, 0.224, 0.225)
-"""Of red, green and blue from 0 to 1, as for ImageNet."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.networks.augmentation import CropChange, draw_change
+from hand_object_recon.networks.depth_faults import DepthFaults, draw_faults
 from hand_object_recon.networks.hand_crop import HandCrop
 from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
 
 FloatArray = NDArray[np.floating[Any]]
 
 _NO_CHANGE: Final = CropChange()
-_REFERENCE_M: Final = 0.5
-_HOLE_RADII: Final = (0.01, 0.05)  # shares of the image's edge
-_MOST_HOLES: Final = 3
+_NO_FAULTS: Final = DepthFaults()
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,14 @@ class FrameChange:
         Left and right are swapped: the image, the hands and which is which.
     image_noise
         Standard deviation of the noise of each pixel, in shares of white.
-    depth_noise_m
-        That of readings at half a metre; it grows with the square of the distance.
-    holes
-        Discs without readings on hands.
+    depth_faults
+        Noise of depth, and holes about hands.
     """
 
     crop: CropChange = _NO_CHANGE
     is_mirrored: bool = False
     image_noise: float = 0.0
-    depth_noise_m: float = 0.0
-    holes: int = 0
+    depth_faults: DepthFaults = _NO_FAULTS
 
     def view_map(
         self, camera: FloatArray, kept_size: int, size: int
@@ -74,37 +70,13 @@ class FrameChange:
         noisy = colored + np.float32(255.0 * self.image_noise) * noise
         return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
-    def with_depth_faults(
-        self,
-        depth_m: NDArray[np.float32],
-        masks: NDArray[np.bool_],
-        random: np.random.Generator | None,
-    ) -> NDArray[np.float32]:
-        """(S, S) depth with more noise, and with holes about pixels of (2, S, S) masks."""
-        if random is None:
-            return depth_m
-        deviation = self.depth_noise_m * (depth_m / _REFERENCE_M) ** 2
-        noise = random.standard_normal(depth_m.shape, dtype=np.float32)
-        faulty = np.asarray(depth_m + deviation * noise, dtype=np.float32)
-        rows, columns = np.nonzero(masks.any(axis=0))
-        if len(rows) == 0:
-            return faulty
-        down, right = np.ogrid[: len(depth_m), : len(depth_m)]
-        for _ in range(self.holes):
-            place = int(random.integers(len(rows)))
-            radius = len(depth_m) * float(random.uniform(*_HOLE_RADII))
-            faulty[np.hypot(down - rows[place], right - columns[place]) < radius] = 0.0
-        return faulty
-
 
 def draw_frame_change(random: np.random.Generator, options: PDFNetOptions) -> FrameChange:
     """Draw one change within the options."""
     crop = draw_change(random, options)
-    has_holes = random.random() < options.hole_share
     return FrameChange(
         crop=crop,
         is_mirrored=bool(random.random() < options.mirror_share),
         image_noise=options.image_noise * float(random.random()),
-        depth_noise_m=options.depth_noise_m * float(random.random()),
-        holes=int(random.integers(1, _MOST_HOLES + 1)) if has_holes else 0,
+        depth_faults=draw_faults(random, options.depth_noise_m, options.hole_share),
     )

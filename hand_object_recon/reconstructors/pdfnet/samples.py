@@ -86,7 +86,8 @@ def network_sample(
     masks = np.stack([labels == place + 1 for place in range(HANDS)])
     units = _nearest(record["depth"], to_view[:2], size)
     depth_m = units.astype(np.float32) * np.float32(DEPTH_UNIT_M)
-    depth_m = change.with_depth_faults(depth_m, masks, random)
+    if random is not None:
+        depth_m = change.depth_faults.applied(depth_m, labels > 0, random)
     camera = to_view @ record["camera"] @ axes.T
     joints_m = record["joints_m"] @ axes.T
     is_present = record["is_present"]

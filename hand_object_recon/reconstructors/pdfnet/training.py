@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hand_object_recon.core.annotation import AnnotatedFrame
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.pdfnet.batch_points import points_by_masks, points_of
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
-from hand_object_recon.reconstructors.pdfnet.conventions import (
-    CHANNEL_DEVIATIONS,
-    CHANNEL_MEANS,
-    OURS,
-)
+from hand_object_recon.reconstructors.pdfnet.conventions import OURS
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange, draw_frame_change
 from hand_object_recon.reconstructors.pdfnet.losses import HandsTruth, LossRules, hands_losses
 from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
@@ -142,12 +139,10 @@ class PDFNetTraining(TrainableMethod):
 
     def _images(self, batch: Batch) -> Tensor:
         """(B, C, S, S) as ``PDFNetwork`` wants them."""
-        colors = batch["image"].float() / 255.0
-        means = colors.new_tensor(CHANNEL_MEANS)[:, None, None]
-        normalised = (colors - means) / colors.new_tensor(CHANNEL_DEVIATIONS)[:, None, None]
+        colors = normalised(batch["image"])
         if self.options.inputs is Inputs.FOUR_CHANNELS:
-            return torch.cat([normalised, batch["depth_m"][:, None]], dim=1)
-        return normalised
+            return torch.cat([colors, batch["depth_m"][:, None]], dim=1)
+        return colors
 
 
 def _mark_joints(

@@ -73,8 +73,40 @@ class CropCamera:
 
     def cut(self, image: Image, camera: CameraIntrinsics, size: int) -> Image:
         """(size, size, 3) crop of what ``camera`` sees; black beyond its image."""
-        homography = self.intrinsics(size).matrix @ self.axes @ np.linalg.inv(camera.matrix)
+        homography = self._homography(camera, size)
         return np.asarray(cv2.warpPerspective(image, homography, (size, size)), dtype=np.uint8)
+
+    def cut_labels(
+        self, labels: NDArray[np.uint8], camera: CameraIntrinsics, size: int
+    ) -> NDArray[np.uint8]:
+        """(size, size) crop of a map of what ``camera`` sees, none of its values mixed; 0 beyond
+        its image."""
+        return np.asarray(self._nearest(labels, camera, size), dtype=np.uint8)
+
+    def cut_depth(
+        self, depth_m: NDArray[np.float32], camera: CameraIntrinsics, size: int
+    ) -> NDArray[np.float32]:
+        """(size, size) crop of depth along the axis of ``camera``, 0 or NaN where there is none.
+
+        Along the crop's own axis, none of the readings mixed; 0 where there is none.
+        """
+        readings = self._nearest(np.nan_to_num(depth_m), camera, size)
+        return np.asarray(readings * self._depth_ratios(size), dtype=np.float32)
+
+    def _nearest(self, values: NDArray[Any], camera: CameraIntrinsics, size: int) -> NDArray[Any]:
+        homography = self._homography(camera, size)
+        return cv2.warpPerspective(values, homography, (size, size), flags=cv2.INTER_NEAREST)
+
+    def _homography(self, camera: CameraIntrinsics, size: int) -> FloatArray:
+        """(3, 3) from pixels of ``camera`` to the crop's."""
+        return np.asarray(self.intrinsics(size).matrix @ self.axes @ np.linalg.inv(camera.matrix))
+
+    def _depth_ratios(self, size: int) -> FloatArray:
+        """(size, size) depth along the crop's axis over depth along the camera's, on each ray."""
+        ray_to_depth = self.axes[:, 2] @ np.linalg.inv(self.intrinsics(size).matrix)
+        pixels = np.arange(size)
+        by_column, by_row, constant = ray_to_depth
+        return np.asarray(1.0 / (by_column * pixels + by_row * pixels[:, None] + constant))
 
 
 def _slopes(rays: FloatArray) -> FloatArray:
