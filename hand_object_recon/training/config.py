@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hand_object_recon.core.errors import ConfigError
 
-_LATER_SETTINGS: Final = ("scene", "two_hands_share")
+_LATER_SETTINGS: Final = ("scene", "two_hands_share", "tracks", "sequences")
 
 
 class _Section(BaseModel):
@@ -24,6 +24,10 @@ class SyntheticData(_Section):
         Kind of the takes; any but ``turning`` by default.
     two_hands_share
         Share of the takes that have two hands; the generator's own mixture where it is left out.
+    tracks, sequences
+        File of tracked motions that are replayed instead of drawn takes, one after the other and
+        each time in another place, and the names of those that are; all by default. Viewpoint
+        ``tracked`` is that of the camera that saw them.
     """
 
     takes: int = Field(1000, ge=1)
@@ -31,9 +35,11 @@ class SyntheticData(_Section):
     step_s: float = Field(1 / 6, gt=0.0, le=10.0)
     seed: int = Field(0, ge=0)
     size_px: int | None = Field(None, ge=32, le=2048)
-    viewpoint: Literal["any", "egocentric", "third_person"] = "any"
+    viewpoint: Literal["any", "egocentric", "third_person", "tracked"] = "any"
     scene: Literal["any", "grasp", "hand_over", "free", "turning"] = "any"
     two_hands_share: float | None = Field(None, ge=0.0, le=1.0)
+    tracks: Path | None = None
+    sequences: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _scene_has_such_takes(self) -> SyntheticData:
@@ -42,6 +48,20 @@ class SyntheticData(_Section):
             raise ValueError(
                 f"two_hands_share is {self.two_hands_share} and scene is {self.scene}; a grasp has "
                 "one hand, a hand_over two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tracks_are_all_there_is(self) -> SyntheticData:
+        if self.tracks is None and (self.sequences or self.viewpoint == "tracked"):
+            raise ValueError(
+                f"sequences is {self.sequences} and viewpoint is {self.viewpoint} without tracks; "
+                "name the file of tracked motions"
+            )
+        if self.tracks is not None and (self.scene != "any" or self.two_hands_share):
+            raise ValueError(
+                f"tracks is {self.tracks}, which shows one hand with an object; leave scene and "
+                "two_hands_share out"
             )
         return self
 
@@ -100,6 +120,9 @@ class StageSettings(_Section):
         Regular expressions of names of parameters that do not learn.
     begin_from
         A safetensors file of the method to begin with instead.
+    begin_names
+        Regular expressions of what is taken from there; the rest goes on from the stage before.
+        Everything is, by default.
     method_options
         Options of the method that differ in this stage.
     """
@@ -110,12 +133,15 @@ class StageSettings(_Section):
     schedule: ScheduleSettings = ScheduleSettings()
     frozen: tuple[str, ...] = ()
     begin_from: Path | None = None
+    begin_names: tuple[str, ...] = ()
     method_options: dict[str, Any] = {}
 
 
 class TrainingConfig(_Section):
     """Everything about a training but where it writes.
 
+    export_precision
+        Of the weights that are written; ``float16`` makes files half as large.
     minutes
         Stop after so long, as if interrupted; 0 trains to the end.
     """
@@ -130,6 +156,7 @@ class TrainingConfig(_Section):
     gradient_clip: float = Field(0.0, ge=0.0)
     ema_decay: float = Field(0.0, ge=0.0, lt=1.0)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    export_precision: Literal["float32", "float16"] = "float32"
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1)
     nodes: int = Field(1, ge=1)

@@ -37,6 +37,7 @@ from hand_object_recon.training.stage import Stage
 from hand_object_recon.training.stage_state import (
     average_of,
     begin_with,
+    beginning,
     build_optimizer,
     freeze,
 )
@@ -193,7 +194,8 @@ class Training:
         # Convolutions on a CPU take little more than half the time with channels last.
         network = convert_conv2d_weight_memory_format(method.build_network(), torch.channels_last)
         if settings.begin_from is not None:
-            state = dict(load_weights(settings.begin_from, config.method).tensors)
+            stored = load_weights(settings.begin_from, config.method).tensors
+            state = beginning(state or {}, stored, settings.begin_names)
         if state is not None and checkpoint is None:
             self._say_what_is_new(settings, begin_with(network, state))
         freeze(network, settings.frozen)

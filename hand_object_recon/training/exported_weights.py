@@ -7,6 +7,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+import torch
+from torch import Tensor
+
 from hand_object_recon import __version__
 from hand_object_recon.networks.weights import Weights, read_weights, save_weights
 from hand_object_recon.training.config import DataSettings, TrainingConfig
@@ -33,7 +36,8 @@ def export_weights(
         "date": datetime.now(timezone.utc).date().isoformat(),
         "licence": weights_licence(config),
     }
-    digest = save_weights(path, Weights(stage.scored.state_dict(), description))
+    tensors = _as_precise_as(config.export_precision, stage.scored.state_dict())
+    digest = save_weights(path, Weights(tensors, description))
     card = path.with_suffix(".card.md")
     card.write_text(_card(path.name, digest, description, stage), encoding="utf-8")
 
@@ -41,8 +45,18 @@ def export_weights(
 def weights_licence(config: TrainingConfig) -> str:
     """Ours alone where every sample is of our own making, from the first weights on."""
     beginnings = [stage.begin_from for stage in config.stages if stage.begin_from is not None]
-    is_own = config.data.synthetic is not None and all(_is_own(path) for path in beginnings)
-    return _OWN_DATA_LICENCE if is_own else _OTHER_DATA_LICENCE
+    synthetic = config.data.synthetic
+    is_ours = synthetic is not None and synthetic.tracks is None  # tracked motions are others'
+    are_all_ours = is_ours and all(_is_own(path) for path in beginnings)
+    return _OWN_DATA_LICENCE if are_all_ours else _OTHER_DATA_LICENCE
+
+
+def _as_precise_as(precision: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    kind = torch.float16 if precision == "float16" else torch.float32
+    return {
+        name: tensor.to(kind) if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _source(data: DataSettings) -> dict[str, Any]:

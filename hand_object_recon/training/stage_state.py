@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -30,6 +30,28 @@ def freeze(network: nn.Module, patterns: Iterable[str]) -> None:
             parameter.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise ConfigError("frozen leaves no parameter to learn")
+
+
+def beginning(
+    before: Mapping[str, Tensor], stored: Mapping[str, Tensor], patterns: Sequence[str]
+) -> dict[str, Tensor]:
+    """What a stage begins with: all that is stored, or what of it matches a pattern, and the rest
+    as it was before.
+
+    Raises
+    ------
+    ConfigError
+        A pattern matches nothing.
+    """
+    if not patterns:
+        return dict(stored)
+    chosen: dict[str, Tensor] = {}
+    for pattern in patterns:
+        matching = {name: value for name, value in stored.items() if re.search(pattern, name)}
+        if not matching:
+            raise ConfigError(f"begin_names pattern {pattern!r} matches nothing in begin_from")
+        chosen |= matching
+    return {**before, **chosen}
 
 
 def begin_with(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:

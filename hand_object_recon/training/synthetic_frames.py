@@ -30,6 +30,8 @@ def sample_settings(data: SyntheticData, split: Split, number: int) -> SampleSet
         hands=_hands_of_take(number, data.two_hands_share),
         image_size_px=data.size_px,
         viewpoint=Viewpoint(data.viewpoint),
+        tracks=data.tracks,
+        sequences=data.sequences,
     )
 
 

@@ -23,6 +23,7 @@ from hand_object_recon.synthesis.output.settings import (
         ({"seed": -1}, "seed is -1"),
         ({"hands": 3}, "hands is 3"),
         ({"image_size_px": 8}, "image size is 8 px"),
+        ({"sequences": ("15",)}, "sequences 15 are of tracked motions"),
         ({"scene": SceneChoice.GRASP, "hands": 2}, "scene grasp has no takes of 2"),
         ({"scene": SceneChoice.HAND_OVER, "hands": 1}, "scene hand_over has no takes of 1"),
     ],
@@ -48,6 +49,14 @@ def test_a_folder_begun_with_other_settings_is_not_mixed(tmp_path: Path) -> None
     begin_output(out, metadata(SampleSettings("train"), 10, "shards"))
     with pytest.raises(InvalidValueError, match="begun with seed 0, not 1"):
         begin_output(out, metadata(SampleSettings("train", seed=1), 10, "shards"))
+
+
+def test_a_folder_says_which_sequences_it_is_made_of_where_they_are_chosen() -> None:
+    tracks = Path("tracks.npz")
+    for sequences in ((), ("15", "20")):
+        settings = SampleSettings("train", tracks=tracks, sequences=sequences)
+        request = metadata(settings, 10, "shards")["request"]
+        assert request.get("sequences", ()) == sequences
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

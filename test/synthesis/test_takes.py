@@ -384,6 +384,13 @@ def test_real_tracks_are_replayed_by_hands_that_stay_near_the_tracked_joints(
     assert np.median(errors) < 0.008
 
 
+def test_named_sequences_alone_are_replayed(tracks: Path) -> None:
+    (take,) = tracked_takes(tracks, ["20"])
+    assert take.name == "tracked-20"
+    with pytest.raises(InvalidValueError, match="no sequence '7'; there is 15, 16"):
+        tracked_takes(tracks, ["7"])
+
+
 def test_tracks_can_be_filmed_by_the_camera_they_were_tracked_with(
     tracked: TrackedTake, tracked_joints_m: np.ndarray
 ) -> None:

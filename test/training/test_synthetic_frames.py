@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from hand_object_recon.synthesis.output.settings import SceneChoice
 from hand_object_recon.training.config import SyntheticData
 from hand_object_recon.training.store_building import StoreSource
-from hand_object_recon.training.synthetic_frames import sample_settings
+from hand_object_recon.training.synthetic_frames import frames_of_take, sample_settings
 
 
 def hands_of_takes(data: SyntheticData, count: int) -> list[int | None]:
@@ -65,3 +66,35 @@ def test_a_store_made_before_there_were_scenes_to_choose_is_still_taken() -> Non
 def test_stores_of_other_takes_are_told_apart() -> None:
     assert identity(two_hands_share=0.7)["two_hands_share"] == 0.7
     assert identity(scene="free")["scene"] == "free"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sequences": ["15"]},
+        {"viewpoint": "tracked"},
+        {"tracks": "tracks.npz", "scene": "grasp"},
+        {"tracks": "tracks.npz", "two_hands_share": 0.5},
+    ],
+)
+def test_tracked_motions_are_told_whole_and_alone(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="tracks"):
+        SyntheticData.model_validate(settings)
+
+
+def test_stores_of_other_tracked_motions_are_told_apart() -> None:
+    one, other = (identity(tracks="tracks.npz", sequences=[name]) for name in ("15", "19"))
+    assert one["tracks"] == "tracks.npz"
+    assert one != other
+
+
+def test_frames_of_tracked_motions_show_a_hand_with_its_object(reference_data: Path) -> None:
+    tracks = reference_data / "data/hand_object_tracks/tracks.npz"
+    data = SyntheticData(tracks=tracks, sequences=("20",), viewpoint="tracked", frames_per_take=4)
+    settings = sample_settings(data, "train", 0)
+    frames = list(frames_of_take(settings, 0, data.frames_per_take, step_s=0.5))
+    assert [frame.frame.rgb.shape for frame in frames] == [(480, 640, 3)] * 4
+    for frame in frames:
+        (thing,) = frame.truth.objects
+        assert thing.category == "cube"
+        assert len(frame.truth.hands) == 1

@@ -217,31 +217,75 @@ def test_weights_say_what_they_are(training_values: MakeValues, tmp_path: Path) 
         load_weights(tmp_path / "one.safetensors", "gsdf")
 
 
+def test_weights_in_half_precision_are_half_as_large_and_of_the_same_network(
+    training_values: MakeValues, tmp_path: Path
+) -> None:
+    stages = [{"name": "one", "epochs": 0.5, "learning_rate": 1e-3}]
+    files = {}
+    for precision in ("float32", "float16"):
+        values = training_values(stages=stages, export_precision=precision)
+        assert run(values, tmp_path / precision)
+        files[precision] = tmp_path / precision / "one.safetensors"
+    whole, half = files.values()
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    one, other = (load_trained_network(path).network.state_dict() for path in files.values())
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert other[name].dtype == value.dtype
+        torch.testing.assert_close(other[name], value, atol=1e-6, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("begin_from", "synthetic", "licence"),
     [
-        (None, True, "Apache-2.0"),
-        ("Apache-2.0", True, "Apache-2.0"),
-        ("for research only", True, "bound by"),
-        (None, False, "bound by"),
+        (None, {"takes": 2}, "Apache-2.0"),
+        ("Apache-2.0", {"takes": 2}, "Apache-2.0"),
+        ("for research only", {"takes": 2}, "bound by"),
+        (None, {"takes": 2, "tracks": "tracks.npz"}, "bound by"),
+        (None, None, "bound by"),
     ],
 )
 def test_weights_are_ours_to_give_where_nothing_they_learned_from_is_another_s(
     training_values: MakeValues,
     tmp_path: Path,
     begin_from: str | None,
-    synthetic: bool,
+    synthetic: dict[str, Any] | None,
     licence: str,
 ) -> None:
     values = training_values()
-    if synthetic:
-        values["data"] = {**values["data"], "synthetic": {"takes": 2}}
+    if synthetic is not None:
+        values["data"] = {**values["data"], "synthetic": synthetic}
     if begin_from is not None:
         beginning = tmp_path / "begin.safetensors"
         save_weights(beginning, Weights({}, {"method": "h2onet", "licence": begin_from}))
         values["stages"] = [{**values["stages"][0], "begin_from": str(beginning)}]
     config = TrainingConfig.model_validate(values)
     assert weights_licence(config).startswith(licence)
+
+
+def test_a_stage_can_begin_with_a_part_of_a_file_and_go_on_with_the_rest(
+    training_values: MakeValues, tmp_path: Path
+) -> None:
+    stage = {"epochs": 0.01, "learning_rate": 1e-9}
+    values = training_values(stages=[{"name": "one", **stage}], seed=1)
+    assert run(values, tmp_path / "other")
+    later = {"begin_from": str(tmp_path / "other/one.safetensors"), "begin_names": ["^backbone"]}
+    stages = [{"name": "one", **stage}, {"name": "two", **stage, **later}]
+    assert run(training_values(stages=stages), tmp_path / "both")
+    other, one, two = (
+        load_weights(tmp_path / name, "h2onet").tensors
+        for name in ("other/one.safetensors", "both/one.safetensors", "both/two.safetensors")
+    )
+    learned = [name for name in two if name.endswith("weight") and two[name].ndim > 1]
+    taken = [name for name in learned if name.startswith("backbone")]
+    assert 0 < len(taken) < len(learned)
+    for name in learned:
+        same, different = (other, one) if name in taken else (one, other)
+        torch.testing.assert_close(two[name], same[name], atol=1e-6, rtol=0.0)
+        assert not torch.allclose(two[name], different[name], atol=1e-3)
+    later["begin_names"] = ["^nothing"]
+    with pytest.raises(ConfigError, match="nothing"):
+        run(training_values(stages=[{"name": "two", **stage, **later}]), tmp_path / "none")
 
 
 def test_a_folder_with_a_training_is_not_overwritten(

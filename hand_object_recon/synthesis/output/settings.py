@@ -63,6 +63,8 @@ class SampleSettings:
         Folder of images that cover walls and tables.
     tracks
         File of tracked motions that are replayed in their order instead of drawn takes.
+    sequences
+        Names of those that are; all by default.
     """
 
     split: Split
@@ -76,6 +78,7 @@ class SampleSettings:
     objects: ObjectFolder | None = None
     background_images: Path | None = None
     tracks: Path | None = None
+    sequences: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -91,6 +94,10 @@ class SampleSettings:
         if self.tracks is not None and (self.scene is not SceneChoice.ANY or self.hands == 2):
             raise InvalidValueError(
                 f"tracks {self.tracks} show one hand with an object; leave scene and hands out"
+            )
+        if self.sequences and self.tracks is None:
+            raise InvalidValueError(
+                f"sequences {', '.join(self.sequences)} are of tracked motions; give tracks"
             )
         size = self.image_size_px
         if size is not None and not _SMALLEST_PX <= size <= _LARGEST_PX:
@@ -111,4 +118,6 @@ class SampleSettings:
         for name in ("background_images", "tracks"):
             if values[name] is not None:
                 values[name] = str(values[name].resolve())
+        if not self.sequences:  # as folders say that were written before they could be chosen
+            del values["sequences"]
         return values

@@ -68,7 +68,9 @@ class Stage:
         self._bank = _bank(settings)
         self._shape = _shape_source(settings.objects, self._bank)
         self._choices = _choices(settings, self._bank)
-        self._tracked = () if settings.tracks is None else _tracked(settings.tracks)
+        self._tracked: tuple[TrackedTake, ...] = ()
+        if settings.tracks is not None:
+            self._tracked = _tracked(settings.tracks, settings.sequences)
         self._film = FilmSettings(
             image_size_px=settings.image_size_px,
             viewpoint=settings.viewpoint,
@@ -176,8 +178,8 @@ def _needs_pairs(kind: SceneChoice, hands: int | None) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _tracked(path: Path) -> tuple[TrackedTake, ...]:
-    return tuple(tracked_takes(path))
+def _tracked(path: Path, sequences: tuple[str, ...]) -> tuple[TrackedTake, ...]:
+    return tuple(tracked_takes(path, sequences))
 
 
 def _bank(settings: SampleSettings) -> GraspBank:

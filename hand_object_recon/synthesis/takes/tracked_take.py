@@ -7,6 +7,7 @@ name of an object whose mesh is ``name_vertices`` and ``name_faces``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Final
@@ -76,13 +77,13 @@ class TrackedTake(Take):
         return take
 
 
-def tracked_takes(path: Path) -> list[TrackedTake]:
-    """Every sequence of a file, in the order of their names.
+def tracked_takes(path: Path, sequences: Sequence[str] = ()) -> list[TrackedTake]:
+    """Sequences of a file: those named, or every one in the order of their names.
 
     Raises
     ------
     InvalidValueError
-        The file does not read, or a sequence lacks an array.
+        The file does not read, or has no such sequence, or a sequence lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -90,8 +91,13 @@ def tracked_takes(path: Path) -> list[TrackedTake]:
     except (OSError, ValueError) as error:
         raise InvalidValueError(f"tracks file {path} does not read: {error}") from None
     names = sorted(key.removesuffix("_joints") for key in arrays if key.endswith("_joints"))
+    missing = set(sequences) - set(names)
+    if missing:
+        raise InvalidValueError(
+            f"tracks file {path} has no sequence {min(missing)!r}; there is {', '.join(names)}"
+        )
     try:
-        return [_tracked_take(name, arrays) for name in names]
+        return [_tracked_take(name, arrays) for name in sequences or names]
     except KeyError as error:
         raise InvalidValueError(f"tracks file {path} lacks {error.args[0]}") from None
 
