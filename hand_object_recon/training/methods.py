@@ -14,6 +14,10 @@ from hand_object_recon.networks.trainable import TrainableMethod
 _METHODS: Final = {
     "h2onet": "hand_object_recon.reconstructors.h2onet.training:H2ONetTraining:H2ONetOptions",
     "gsdf": "hand_object_recon.reconstructors.gsdf.training:GSDFTraining:GSDFOptions",
+    "cross_branch": (
+        "hand_object_recon.reconstructors.cross_branch.training:"
+        "CrossBranchTraining:CrossBranchOptions"
+    ),
     "pdfnet": "hand_object_recon.reconstructors.pdfnet.training:PDFNetTraining:PDFNetOptions",
 }
 
