@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -14,6 +14,9 @@ from hand_object_recon.core.keypoints import KNUCKLES, WRIST
 
 FloatArray = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
+
+BOX_MARGIN: Final = 1.2
+"""Detectors' boxes leave a tenth of the hand free on each side, as joints' boxes do not."""
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,22 @@ def test_the_network_sees_the_whole_image_in_the_middle_of_a_square(
     np.testing.assert_allclose(network.cameras[0][0], square_matrix(camera), rtol=1e-5)
 
 
+@pytest.mark.parametrize("with_keypoints", [True, False])
+def test_a_network_of_hands_sees_the_least_square_about_them(
+    make_weights: MakeWeights, with_keypoints: bool
+) -> None:
+    reconstructor = build(make_weights(view="hands", view_enlargement=1.6))
+    hands = both_hands()
+    network = show(reconstructor, hands)
+    reconstructor.reconstruct(frame_of(hands), tracked(hands, with_keypoints=with_keypoints))
+    joints_m = np.concatenate([hand.joints_m for hand in hands])
+    rays = joints_m @ network.cameras[0][0].double().numpy().T
+    pixels = rays[:, :2] / rays[:, 2:]
+    assert np.ptp(pixels, axis=0).max() == pytest.approx(SIZE / 1.6, rel=0.03)
+    middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
+    np.testing.assert_allclose(middle, (SIZE - 1) / 2, atol=2.0)
+
+
 @pytest.mark.parametrize("camera", [WIDE, TALL])
 @pytest.mark.parametrize("point_choice", ["farthest", "random"])
 def test_the_network_reads_points_on_the_hands_that_it_sees(
@@ -467,8 +483,10 @@ def test_what_is_no_hand_is_left_out(
 def test_every_kind_of_network_runs(make_weights: MakeWeights, inputs: Inputs) -> None:
     reconstructor = build(make_weights(inputs=inputs), least_presence=0.0)
     hands = both_hands()
-    found = reconstructor._look(frame_of(hands), PointChoice.FARTHEST)
-    again = reconstructor._look(frame_of(hands), PointChoice.FARTHEST)
+    detections = [hand.tracked().detection for hand in hands]
+    found, again = (
+        reconstructor._look(frame_of(hands), detections, PointChoice.FARTHEST) for _ in range(2)
+    )
     for side, hand in found.items():
         assert hand.joints_m.shape == (21, 3)
         assert np.isfinite(hand.vertices_m).all()
@@ -477,9 +495,10 @@ def test_every_kind_of_network_runs(make_weights: MakeWeights, inputs: Inputs) -
 
 def test_openvino_finds_what_torch_finds(weights: Path) -> None:
     pytest.importorskip("openvino")
-    frame = frame_of(both_hands())
+    hands = both_hands()
+    frame, detections = frame_of(hands), [hand.tracked().detection for hand in hands]
     first, second = (
-        build(weights, runtime=runtime)._look(frame, PointChoice.FARTHEST)
+        build(weights, runtime=runtime)._look(frame, detections, PointChoice.FARTHEST)
         for runtime in ("torch", "openvino")
     )
     for side, hand in first.items():

@@ -31,7 +31,7 @@ from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
 from hand_object_recon.reconstructors.pdfnet.conventions import SIDES
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange, draw_frame_change
-from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
+from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, View
 from hand_object_recon.reconstructors.pdfnet.samples import (
     DEPTH_UNIT_M,
     frame_records,
@@ -46,6 +46,7 @@ PLACES_M = {HandSide.LEFT: (-0.10, 0.02, 0.55), HandSide.RIGHT: (0.09, -0.05, 0.
 LABELS = {HandSide.LEFT: MaskLabel.LEFT_HAND, HandSide.RIGHT: MaskLabel.RIGHT_HAND}
 TURN_RAD = 0.6
 
+ABOUT_HANDS = OPTIONS.model_copy(update={"view": View.HANDS, "view_enlargement": 2.4})
 PLAIN = FrameChange()
 TURNED = FrameChange(CropChange(turn_rad=TURN_RAD))
 MIRRORED = FrameChange(is_mirrored=True)
@@ -106,8 +107,8 @@ def frame_of(
     return AnnotatedFrame(RgbdFrame(rgb, depth_m, camera, 7, "camera"), truth, "take")
 
 
-def record_of(frame: AnnotatedFrame) -> Record:
-    (record,) = frame_records(frame, "open_hand", KEPT_SIZE)
+def record_of(frame: AnnotatedFrame, options: PDFNetOptions = OPTIONS) -> Record:
+    (record,) = frame_records(frame, "open_hand", options)
     return record
 
 
@@ -121,8 +122,10 @@ def poser() -> TruePoser:
     return TruePoser("open_hand")
 
 
-def sample_of(record: Record, change: FrameChange = PLAIN) -> Arrays:
-    return network_sample(record, change, OPTIONS, None)
+def sample_of(
+    record: Record, change: FrameChange = PLAIN, options: PDFNetOptions = OPTIONS
+) -> Arrays:
+    return network_sample(record, change, options, None)
 
 
 def true_vertices_m(sample: Arrays, poser: TruePoser) -> NDArray[np.float64]:
@@ -140,7 +143,31 @@ def pixels_of(points_m: NDArray[Any], sample: Arrays) -> NDArray[np.float64]:
 def test_true_hands_project_onto_their_masks(
     record: Record, poser: TruePoser, change: FrameChange
 ) -> None:
-    sample = sample_of(record, change)
+    require_hands_on_masks(sample_of(record, change), poser)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_true_hands_project_onto_their_masks_in_the_square_about_hands_too(
+    poser: TruePoser, change: FrameChange
+) -> None:
+    frame = frame_of([HandSide.LEFT, HandSide.RIGHT])
+    sample = sample_of(record_of(frame, ABOUT_HANDS), change, ABOUT_HANDS)
+    require_hands_on_masks(sample, poser)
+    pixels = pixels_of(sample["joints_m"], sample).reshape(-1, 2)
+    edge = np.ptp(pixels, axis=0).max()
+    if change is PLAIN:
+        assert edge == pytest.approx(ABOUT_HANDS.image_size / 2.4, rel=0.04)  # pixels become square
+        middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
+        np.testing.assert_allclose(middle, (ABOUT_HANDS.image_size - 1) / 2, atol=0.5)
+
+
+def test_a_frame_without_hands_is_kept_whole() -> None:
+    empty = frame_of([])
+    records = [record_of(empty, options) for options in (OPTIONS, ABOUT_HANDS)]
+    np.testing.assert_array_equal(records[0]["camera"], records[1]["camera"])
+
+
+def require_hands_on_masks(sample: Arrays, poser: TruePoser) -> None:
     assert sample["is_present"].tolist() == [True, True]
     hands = cv2.dilate(sample["masks"].max(axis=0), np.ones((3, 3), np.uint8))
     for vertices_m, mask in zip(true_vertices_m(sample, poser), sample["masks"], strict=True):
@@ -282,8 +309,8 @@ def test_changes_are_drawn_within_the_options() -> None:
 def test_frames_that_cannot_be_learned_from_are_left_out_or_refused() -> None:
     sides = [HandSide.LEFT, HandSide.RIGHT]
     untold = frame_of(sides, pose_rad=None)
-    assert not list(frame_records(untold, "open_hand", KEPT_SIZE))
-    (by_joints,) = frame_records(untold, None, KEPT_SIZE)
+    assert not list(frame_records(untold, "open_hand", OPTIONS))
+    (by_joints,) = frame_records(untold, None, OPTIONS)
     assert by_joints["joints_m"].any(axis=(1, 2)).all()
     assert not by_joints["pose_rad"].any()
     with pytest.raises(InvalidValueError, match="hand_model"):

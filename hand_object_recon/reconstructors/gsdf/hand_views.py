@@ -16,6 +16,7 @@ from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
 from hand_object_recon.geometry.projection import back_project, project
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.grasp_crops import CropRule
+from hand_object_recon.networks.hand_crop import BOX_MARGIN
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
 from hand_object_recon.reconstructors.gsdf.options import GSDFOptions
@@ -23,8 +24,6 @@ from hand_object_recon.reconstructors.gsdf.options import GSDFOptions
 FloatArray = NDArray[np.floating[Any]]
 
 _LEAST_EDGE_PX: Final = 24.0
-_BOX_MARGIN: Final = 1.2
-"""Detectors' boxes leave a tenth of the hand free on each side, as joints' boxes do not."""
 _OBJECT_GROWTH: Final = 1.5
 """The box of a hand and what it holds against the hand's, where the object is not known yet."""
 
@@ -92,7 +91,7 @@ def _framed_pixels(
         return detection.keypoints_px.astype(np.float64), enlargement
     box = detection.box
     corners = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
-    return corners, enlargement / _BOX_MARGIN
+    return corners, enlargement / BOX_MARGIN
 
 
 def _looks_into_image(crop: CropCamera, camera: CameraIntrinsics) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -39,9 +39,10 @@ class FrameChange:
     depth_faults: DepthFaults = _NO_FAULTS
 
     def view_map(
-        self, camera: FloatArray, kept_size: int, size: int
+        self, camera: FloatArray, kept_size: int, size: int, kept_edges: float = 1.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How pixels and points are moved.
+        """How pixels and points are moved; the kept square is ``kept_edges`` times as long as the
+        network's.
 
         (3, 3) map from pixels of a square image with edges of ``kept_size`` and (3, 3) camera to
         those of the network's image, and the (3, 3) orthogonal matrix from the one camera's axes
@@ -49,7 +50,7 @@ class FrameChange:
         hands where they are.
         """
         middle = ((kept_size - 1) / 2, (kept_size - 1) / 2)
-        crop = replace(HandCrop(middle, kept_size), is_mirrored=self.is_mirrored)
+        crop = HandCrop(middle, kept_size / kept_edges, is_mirrored=self.is_mirrored)
         cut = np.eye(3)
         cut[:2] = self.crop.moved(crop).to_crop(size)
         axes = np.eye(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.hands import HandDetection, HandSide
+from hand_object_recon.networks.hand_crop import BOX_MARGIN
 from hand_object_recon.reconstructors.pdfnet.conventions import (
     SIDES,
     Conventions,
     normalised_image,
 )
 from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
-from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, PointChoice
+from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, PointChoice, View
 from hand_object_recon.reconstructors.pdfnet.prediction import HandPoints, HandsPrediction, Seen
 from hand_object_recon.reconstructors.pdfnet.square_image import SquareImage
 
@@ -70,9 +72,16 @@ class HandLook:
         self._conventions = conventions
         self._device = device
 
-    def __call__(self, frame: RgbdFrame, choice: PointChoice) -> dict[HandSide, FoundHand]:
-        """Both hands, found in the whole image. The same frame always gives the same hands."""
-        square = SquareImage.of_frame(frame, self._options.image_size)
+    def __call__(
+        self, frame: RgbdFrame, hands: Sequence[HandDetection], choice: PointChoice
+    ) -> dict[HandSide, FoundHand]:
+        """Both hands, found in the whole image, or about those that were detected. The same frame
+        always gives the same hands."""
+        options = self._options
+        framed_px = _framed_px(hands) if options.view is View.HANDS else None
+        square = SquareImage.of_frame(
+            frame, options.image_size, framed_px, options.view_enlargement
+        )
         seen = self._network.see(self._images(square))
         points = self._points(square, seen, choice, np.random.default_rng(frame.stamp_ns))
         camera = torch.from_numpy(square.camera_matrix)[None].to(self._device, torch.float32)
@@ -102,6 +111,19 @@ class HandLook:
             generator=generator,
         )
         return HandPoints(*(torch.from_numpy(part)[None].to(self._device) for part in chosen))
+
+
+def _framed_px(hands: Sequence[HandDetection]) -> FloatArray:
+    """(N, 2) keypoints of detections, or the corners of boxes about where they would be."""
+    return np.concatenate([_keypoints_or_corners_px(hand) for hand in hands])
+
+
+def _keypoints_or_corners_px(hand: HandDetection) -> FloatArray:
+    if hand.keypoints_px is not None:
+        return hand.keypoints_px.astype(np.float64)
+    box = hand.box
+    half = np.array([box.width, box.height]) / (2 * BOX_MARGIN)
+    return np.stack([box.center - half, box.center + half])
 
 
 def _found(

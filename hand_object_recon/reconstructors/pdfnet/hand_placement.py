@@ -12,12 +12,11 @@ from hand_object_recon.core.hands import BoundingBox, HandDetection
 from hand_object_recon.core.keypoints import MIDDLE_MCP
 from hand_object_recon.geometry.depth_placement import offset_onto_depth, offset_onto_keypoints
 from hand_object_recon.geometry.projection import project
+from hand_object_recon.networks.hand_crop import BOX_MARGIN
 from hand_object_recon.reconstructors.pdfnet.hand_look import FoundHand
 
 FloatArray = NDArray[np.floating[Any]]
 
-_BOX_MARGIN: Final = 1.2
-"""Detectors' boxes leave a tenth of the hand free on each side, as joints' boxes do not."""
 _ROUNDS: Final = 3
 
 
@@ -61,4 +60,4 @@ def offset_by_size(
 def _share_of_box(pixels: FloatArray, box: BoundingBox) -> float:
     """How large (21, 2) joints are, in the size that fits a detector's box."""
     width, height = pixels.max(axis=0) - pixels.min(axis=0)
-    return float(_BOX_MARGIN * np.hypot(width, height) / np.hypot(box.width, box.height))
+    return float(BOX_MARGIN * np.hypot(width, height) / np.hypot(box.width, box.height))

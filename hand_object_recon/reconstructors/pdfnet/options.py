@@ -48,11 +48,22 @@ class PointChoice(str, Enum):
     FARTHEST = "farthest"
 
 
+class View(str, Enum):
+    """What the network's square shows: the whole image, as in the paper, or the least square about
+    the hands, in which those far away are as large as those nearby."""
+
+    IMAGE = "image"
+    HANDS = "hands"
+
+
 class PDFNetOptions(AugmentationOptions):
     """What of the method is chosen when it is trained, and kept with its weights.
 
     image_size
         Edge in pixels of the square that the network sees: 384 in the paper.
+    view, view_enlargement
+        What of the camera's image that is, and how much longer its edge is than that of the least
+        square about the hands.
     trunk_layers
         ResNet-18 or ResNet-50; 50 in the paper.
     width
@@ -95,7 +106,8 @@ class PDFNetOptions(AugmentationOptions):
         Reprojected joints and lengths of edges are learned, too: from epoch 20 on in the code.
     kept_size
         Edge in pixels of the square that records keep; more than image_size leaves detail for
-        views from nearer.
+        views from nearer. About hands it reaches ``square_image.KEPT_EDGES`` as far as the
+        network's.
     mirror_share
         How often left and right are swapped.
     image_noise
@@ -107,6 +119,8 @@ class PDFNetOptions(AugmentationOptions):
     """
 
     image_size: int = Field(384, ge=64, le=768, multiple_of=32)
+    view: View = View.IMAGE
+    view_enlargement: float = Field(1.5, ge=1.0, le=4.0)
     trunk_layers: Literal[18, 50] = 50
     width: int = Field(64, ge=16, le=64, multiple_of=16)
     pyramid_widths: int = Field(4, ge=1, le=4)

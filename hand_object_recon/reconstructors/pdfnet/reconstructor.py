@@ -77,7 +77,8 @@ class PDFNetReconstructor(Reconstructor):
         if not hands:
             return ReconstructorOutput()
         settings = self.config.pdfnet
-        found = self._look(frame, PointChoice(settings.point_choice))
+        detections = [hand.detection for hand in hands]
+        found = self._look(frame, detections, PointChoice(settings.point_choice))
         matched, left_out = matched_hands(hands, found, frame.camera, settings.least_presence)
         estimates, is_by_size = [], False
         for hand in hands:

@@ -13,13 +13,14 @@ from hand_object_recon.core.annotation import AnnotatedFrame, HandAnnotation, Ma
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import POSE_LENGTH, SHAPE_LENGTH, HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.pdfnet.conventions import CELL_PX, HANDS, SIDES
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange
 from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
-from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
-from hand_object_recon.reconstructors.pdfnet.square_image import SquareImage
+from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, View
+from hand_object_recon.reconstructors.pdfnet.square_image import KEPT_EDGES, SquareImage
 
 FloatArray = NDArray[np.floating[Any]]
 Arrays = dict[str, NDArray[Any]]
@@ -31,15 +32,17 @@ _LABELS: Final = (MaskLabel.LEFT_HAND, MaskLabel.RIGHT_HAND)
 _LEAST_JOINTS_IN_VIEW: Final = 11
 
 
-def frame_records(annotated: AnnotatedFrame, hand_model: str | None, size: int) -> Iterator[Record]:
-    """The record of a frame, if its hands are told by parameters of the hand model; of any frame,
-    by joints alone, where that is None.
+def frame_records(
+    annotated: AnnotatedFrame, hand_model: str | None, options: PDFNetOptions
+) -> Iterator[Record]:
+    """The record of a frame, or of what is about its hands, if they are told by parameters of the
+    hand model; of any frame, by joints alone, where that is None.
 
-    image (size, size, 3); depth (size, size) uint16 in ``DEPTH_UNIT_M``, 0 where the sensor saw
-    nothing; mask (size, size) uint8, 1 where the left hand is seen, 2 where the right one is;
-    camera (3, 3). Of the left and the right hand: is_present (2,); joints_m (2, 21, 3), pose_rad
-    (2, 48) and shape (2, 10) of the hand model, zeros where it is not there
-    or not told.
+    With size = ``options.kept_size``: image (size, size, 3); depth (size, size) uint16 in
+    ``DEPTH_UNIT_M``, 0 where the sensor saw nothing; mask (size, size) uint8, 1 where the left hand
+    is seen, 2 where the right one is; camera (3, 3). Of the left and the right hand: is_present
+    (2,); joints_m (2, 21, 3), pose_rad (2, 48) and shape (2, 10) of the hand model, zeros where it
+    is not there or not told.
 
     Raises
     ------
@@ -50,7 +53,13 @@ def frame_records(annotated: AnnotatedFrame, hand_model: str | None, size: int) 
     are_told = all(hand.pose_rad is not None and hand.shape is not None for hand in hands)
     if hand_model is not None and not are_told:
         return
-    square = SquareImage.of_frame(annotated.frame, size)
+    size = options.kept_size
+    square = SquareImage.of_frame(
+        annotated.frame,
+        size,
+        _joints_px(annotated) if options.view is View.HANDS else None,
+        KEPT_EDGES * options.view_enlargement,
+    )
     yield {
         "image": square.rgb,
         "depth": _depth_units(square.depth_m),
@@ -80,7 +89,8 @@ def network_sample(
     swapped after that where is_mirrored.
     """
     size = options.image_size
-    to_view, axes = change.view_map(record["camera"], len(record["image"]), size)
+    kept_edges = KEPT_EDGES if options.view is View.HANDS else 1.0
+    to_view, axes = change.view_map(record["camera"], len(record["image"]), size, kept_edges)
     image = change.recolored(_smooth(record["image"], to_view[:2], size), random)
     labels = _nearest(record["mask"], to_view[:2], size)
     masks = np.stack([labels == place + 1 for place in range(HANDS)])
@@ -118,6 +128,13 @@ def network_sample(
             generator=random or np.random.default_rng(0),
         )._asdict()
     return sample
+
+
+def _joints_px(annotated: AnnotatedFrame) -> FloatArray:
+    """(N, 2) pixels of the joints of all hands; NaN for those behind the camera."""
+    camera = annotated.frame.camera
+    pixels = [project(hand.joints_m, camera) for hand in annotated.truth.hands]
+    return np.concatenate([*pixels, np.empty((0, 2))])
 
 
 def _smooth(image: NDArray[np.uint8], matrix: FloatArray, size: int) -> NDArray[np.uint8]:

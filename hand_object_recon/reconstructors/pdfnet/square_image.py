@@ -1,9 +1,9 @@
-"""The square picture that the network sees of a whole camera image."""
+"""The square picture that the network sees of a camera image, of all of it or about the hands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -14,10 +14,13 @@ from hand_object_recon.networks.hand_crop import HandCrop
 
 FloatArray = NDArray[np.floating[Any]]
 
+KEPT_EDGES: Final = 1.4
+"""Of the network's square about hands: how far records reach, for room to move, turn and scale."""
+
 
 @dataclass(frozen=True, eq=False)
 class SquareImage:
-    """A whole frame in a square, which keeps its aspect.
+    """A frame, or a part of it, in a square; its aspect is kept.
 
     rgb
         (S, S, 3) uint8, black beyond the camera's image.
@@ -35,8 +38,16 @@ class SquareImage:
     to_square: FloatArray
 
     @classmethod
-    def of_frame(cls, frame: RgbdFrame, size: int) -> SquareImage:
+    def of_frame(
+        cls, frame: RgbdFrame, size: int, points_px: FloatArray | None = None, edges: float = 1.0
+    ) -> SquareImage:
+        """The whole image; or the least square about those of (N, 2) points that are in it,
+        ``edges`` times as long."""
         crop = whole_image(frame.camera)
+        if points_px is not None:
+            last = np.array([frame.camera.width, frame.camera.height]) - 0.5
+            inside = points_px[((points_px > -0.5) & (points_px < last)).all(axis=1)]
+            crop = square_around(inside, edges) if len(inside) else crop
         to_square = crop.to_crop(size)
         return cls(
             crop.cut(frame.rgb, size),
@@ -55,6 +66,14 @@ def whole_image(camera: CameraIntrinsics) -> HandCrop:
     """The least square about the middle of a camera's image that shows all of it."""
     middle = (camera.width - 1) / 2, (camera.height - 1) / 2
     return HandCrop(middle, max(camera.width, camera.height))
+
+
+def square_around(points_px: FloatArray, edges: float) -> HandCrop:
+    """The least square about (N, 2) points, its edge ``edges`` times as long; it may reach beyond
+    the image."""
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    x, y = ((low + high) / 2).tolist()
+    return HandCrop((x, y), max(edges * float((high - low).max()), 1.0))
 
 
 def cut_depth(depth_m: NDArray[np.float32], crop: HandCrop, size: int) -> NDArray[np.float32]:

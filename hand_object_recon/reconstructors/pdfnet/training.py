@@ -57,10 +57,13 @@ class PDFNetTraining(TrainableMethod):
         return new_network(self.options)
 
     def record_settings(self) -> dict[str, Any]:
-        return {"kept_size": self.options.kept_size, "hand_model": self._posed_model}
+        settings = self.options.model_dump(
+            mode="json", include={"kept_size", "view", "view_enlargement"}
+        )
+        return {**settings, "hand_model": self._posed_model}
 
     def records(self, annotated: AnnotatedFrame) -> Iterator[tuple[int, Record]]:
-        for record in frame_records(annotated, self._posed_model, self.options.kept_size):
+        for record in frame_records(annotated, self._posed_model, self.options):
             yield 0, record
 
     @property
