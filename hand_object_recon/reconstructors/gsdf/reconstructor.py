@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import GSDFSettings, PipelineConfig
-from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_of
 from hand_object_recon.networks.frame_memory import FrameMemory
+from hand_object_recon.networks.plugin_weights import require_hand_model, weights_file
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory, different_objects
 from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement, hand_estimate
 from hand_object_recon.reconstructors.gsdf.hand_views import crop_batch, view_of_hand
 from hand_object_recon.reconstructors.gsdf.mesh_warm_up import warm_up_meshes
-from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.options import METHOD
 from hand_object_recon.reconstructors.gsdf.sight import look_of
 from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
 
@@ -49,9 +49,9 @@ class GSDFReconstructor(Reconstructor):
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__(config)
         device = device_of(config.gsdf.device, "gsdf.device")
-        trained = load_trained_network(_weights_file(config.gsdf))
+        trained = load_trained_network(weights_file(config.gsdf.weights, SHIPPED_WEIGHTS, METHOD))
         self._options = trained.options
-        _require_hand_model(self._options, config.hand_model)
+        require_hand_model(self._options.hand_model, config.hand_model, METHOD)
         self._placement = HandPlacement(self._options.hand_model)
         self._frames = FrameMemory[Tensor](self._options.earlier_s)
         self._look = look_of(trained.network.to(device), device, self._frames)
@@ -95,24 +95,3 @@ class GSDFReconstructor(Reconstructor):
     def reset(self) -> None:
         self._frames.reset()
         self._bodies.reset()
-
-
-def _weights_file(settings: GSDFSettings) -> Path:
-    if settings.weights:
-        return Path(settings.weights).expanduser()
-    if not SHIPPED_WEIGHTS.exists():
-        raise ConfigError(
-            "gsdf has no weights: set gsdf.weights to a .safetensors file; 'hand-object-recon "
-            "train config/train/gsdf_lite_synthetic.yaml --out out/gsdf' makes one "
-            "(docs/training.md)"
-        )
-    return SHIPPED_WEIGHTS
-
-
-def _require_hand_model(options: GSDFOptions, hand_model: str) -> None:
-    if options.hand_model != hand_model:
-        raise ConfigError(
-            f"the weights of gsdf were trained with the hand model {options.hand_model!r}, and "
-            f"hand_model is {hand_model!r}; set hand_model to {options.hand_model!r}, or "
-            "gsdf.weights to other weights"
-        )

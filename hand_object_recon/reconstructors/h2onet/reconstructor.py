@@ -10,11 +10,15 @@ import torch
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
-from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import HandEstimates
+from hand_object_recon.networks.plugin_weights import (
+    official_files,
+    require_hand_model,
+    weights_file,
+)
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.h2onet.compiled_network import (
@@ -59,12 +63,7 @@ class H2ONetReconstructor(Reconstructor):
         self._device = device_for_runtime(settings.device, settings.runtime, METHOD)
         trained = _trained(config)
         options = trained.options
-        if options.hand_model != config.hand_model:
-            raise ConfigError(
-                f"the weights of h2onet give the hand model {options.hand_model!r}, and hand_model "
-                f"is {config.hand_model!r}; set hand_model to {options.hand_model!r}, or "
-                "h2onet.weights to other weights"
-            )
+        require_hand_model(options.hand_model, config.hand_model, METHOD)
         self._from_ray = options.orientation_from == "ray"
         self._is_upright = options.upright
         self._estimates = HandEstimates(options.hand_model)
@@ -113,28 +112,9 @@ class H2ONetReconstructor(Reconstructor):
 def _trained(config: PipelineConfig) -> TrainedNetwork:
     settings = config.h2onet
     if not settings.official_repository:
-        return load_trained_network(_weights_file(settings))
-    if not settings.weights:
-        raise ConfigError(
-            f"h2onet.official_repository is {settings.official_repository!r} and h2onet.weights is "
-            "empty; set h2onet.weights to one of the authors' checkpoints"
-        )
-    checkpoint, repository = (
-        Path(name).expanduser() for name in (settings.weights, settings.official_repository)
-    )
+        return load_trained_network(weights_file(settings.weights, SHIPPED_WEIGHTS, METHOD))
+    checkpoint, repository = official_files(settings.weights, settings.official_repository, METHOD)
     return official_for_use(checkpoint, repository, config.hand_model)
-
-
-def _weights_file(settings: H2ONetSettings) -> Path:
-    if settings.weights:
-        return Path(settings.weights).expanduser()
-    if not SHIPPED_WEIGHTS.exists():
-        raise ConfigError(
-            "h2onet has no weights: set h2onet.weights to a .safetensors file; 'hand-object-recon "
-            "train config/train/h2onet_lite_synthetic.yaml --out out/h2onet' makes one "
-            "(docs/training.md)"
-        )
-    return SHIPPED_WEIGHTS
 
 
 def _streamed(

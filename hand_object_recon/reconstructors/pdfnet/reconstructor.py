@@ -11,13 +11,17 @@ import torch
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.config import PDFNetSettings, PipelineConfig
-from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import HandEstimates
 from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
+from hand_object_recon.networks.plugin_weights import (
+    official_files,
+    require_hand_model,
+    weights_file,
+)
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 from hand_object_recon.reconstructors.pdfnet.compiled_network import CompiledNetwork
@@ -66,7 +70,7 @@ class PDFNetReconstructor(Reconstructor):
         settings = config.pdfnet
         device = device_for_runtime(settings.device, settings.runtime, METHOD)
         trained = _trained(config)
-        _require_hand_model(trained, config.hand_model)
+        require_hand_model(trained.options.hand_model, config.hand_model, METHOD)
         self._options = trained.options
         self._estimates = HandEstimates(self._options.hand_model)
         network = _runnable(trained.network, settings, device)
@@ -128,41 +132,12 @@ class PDFNetReconstructor(Reconstructor):
 def _trained(config: PipelineConfig) -> TrainedNetwork:
     settings = config.pdfnet
     if not settings.official_repository:
-        return load_trained_network(_weights_file(settings))
-    if not settings.weights:
-        raise ConfigError(
-            f"pdfnet.official_repository is {settings.official_repository!r} and pdfnet.weights is "
-            "empty; set pdfnet.weights to one of the authors' checkpoints"
-        )
-    checkpoint, repository = (
-        Path(name).expanduser() for name in (settings.weights, settings.official_repository)
-    )
+        return load_trained_network(weights_file(settings.weights, SHIPPED_WEIGHTS, METHOD))
+    checkpoint, repository = official_files(settings.weights, settings.official_repository, METHOD)
     return official_for_use(checkpoint, repository, config.hand_model)
-
-
-def _weights_file(settings: PDFNetSettings) -> Path:
-    if settings.weights:
-        return Path(settings.weights).expanduser()
-    if not SHIPPED_WEIGHTS.exists():
-        raise ConfigError(
-            "pdfnet has no weights: set pdfnet.weights to a .safetensors file; 'hand-object-recon "
-            "train config/train/pdfnet_lite_synthetic.yaml --out out/pdfnet' makes one "
-            "(docs/training.md)"
-        )
-    return SHIPPED_WEIGHTS
 
 
 def _runnable(network: PDFNetwork, settings: PDFNetSettings, device: torch.device) -> TwoHalves:
     if settings.runtime == "openvino":
         return CompiledNetwork(network)
     return pruned(network).to(device)
-
-
-def _require_hand_model(trained: TrainedNetwork, hand_model: str) -> None:
-    weights_model = trained.options.hand_model
-    if weights_model != hand_model:
-        raise ConfigError(
-            f"the weights of pdfnet give the hand model {weights_model!r}, and hand_model is "
-            f"{hand_model!r}; set hand_model to {weights_model!r}, or pdfnet.weights to other "
-            "weights"
-        )
