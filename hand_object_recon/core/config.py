@@ -12,28 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
+from hand_object_recon.core.config_section import Section, setting
 from hand_object_recon.core.errors import ConfigError
-
-
-def setting(default: Any, description: str, *, run_time: bool = False, **limits: Any) -> Any:
-    """A field of the schema; ``limits`` are pydantic's (ge, le, gt, lt, min_length, ...)."""
-    return Field(
-        default, description=description, json_schema_extra={"run_time": run_time}, **limits
-    )
-
-
-class Section(BaseModel):
-    """A group of settings: immutable, no unknown keys, defaults checked too."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_means_defaults(cls, values: Any) -> Any:
-        """A section whose lines are all commented out in YAML reads as None."""
-        return {} if values is None else values
+from hand_object_recon.core.method_settings import (
+    GSDFSettings,
+    H2ONetSettings,
+    PDFNetSettings,
+    RgbdFitSettings,
+)
 
 
 class RecordingSettings(Section):
@@ -211,103 +199,6 @@ class MediapipeHandsSettings(Section):
     )
     follow_frames: int = setting(
         5, "Frames a box is followed by depth when the detector misses a hand.", ge=0, le=100
-    )
-
-
-class RgbdFitSettings(Section):
-    iterations: int = setting(
-        5, "Fitting steps of each frame (twice as many on a new hand).", run_time=True, ge=1, le=100
-    )
-    max_depth_points: int = setting(
-        600, "Depth points of one hand used in the fit.", run_time=True, ge=50, le=5000
-    )
-    shape_frames: int = setting(
-        30, "Frames over which the hand's shape is estimated before it is held.", ge=1, le=1000
-    )
-
-
-class H2ONetSettings(Section):
-    weights: str = setting(
-        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
-    )
-    official_repository: str = setting(
-        "",
-        "Clone of the authors' repository; weights is then one of their checkpoints, and "
-        "hand_model is MANO.",
-    )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", "Where the network runs; auto takes CUDA where there is a device."
-    )
-    runtime: Literal["torch", "openvino"] = setting(
-        "torch", "What runs it; openvino is several times as fast on a CPU, and an extra."
-    )
-
-
-class GSDFSettings(Section):
-    weights: str = setting(
-        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
-    )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", "Where the network runs; auto takes CUDA where there is a device."
-    )
-    mesh_cells: int = setting(
-        64,
-        "Cells along each edge of the cube around hand and object that meshes are made in; a "
-        "multiple of 32. The paper has 128.",
-        run_time=True,
-        ge=32,
-        le=256,
-        multiple_of=32,
-    )
-    mesh_rate_hz: float = setting(
-        2.0,
-        "How often meshes are made; joints, and where objects are, come with every frame.",
-        run_time=True,
-        gt=0.0,
-        le=60.0,
-    )
-    mesh_faces: int = setting(
-        2000,
-        "Triangles the mesh of a hand or an object is reduced to.",
-        run_time=True,
-        ge=100,
-        le=100000,
-    )
-
-
-class PDFNetSettings(Section):
-    weights: str = setting(
-        "", "File of weights (.safetensors) that training wrote; empty takes those shipped."
-    )
-    official_repository: str = setting(
-        "",
-        "Clone of the authors' repository; weights is then one of their checkpoints, and "
-        "hand_model is MANO.",
-    )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", "Where the network runs; auto takes CUDA where there is a device."
-    )
-    runtime: Literal["torch", "openvino"] = setting(
-        "torch", "What runs it; openvino is faster on a CPU, and an extra."
-    )
-    point_choice: Literal["farthest", "random"] = setting(
-        "farthest",
-        "Which points of a hand's depth it reads: those farthest from each other, or random ones "
-        "as in the authors' code.",
-        run_time=True,
-    )
-    least_presence: float = setting(
-        0.5,
-        "How likely the network must think it that a hand is there to give an estimate.",
-        run_time=True,
-        ge=0.0,
-        le=1.0,
-    )
-    lay_on_depth: bool = setting(
-        True,
-        "Move hands along their ray onto the measured depth, as other methods' are; else they stay "
-        "where the network puts them.",
-        run_time=True,
     )
 
 

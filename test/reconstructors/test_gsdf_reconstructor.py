@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import GSDFSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
 from hand_object_recon.core.hands import (
     BoundingBox,
@@ -30,6 +30,7 @@ from hand_object_recon.core.hands import (
     HandSide,
     TrackedHand,
 )
+from hand_object_recon.core.method_settings import GSDFSettings
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.geometry.projection import back_project, project

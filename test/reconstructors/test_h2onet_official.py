@@ -14,9 +14,10 @@ import torch
 from scipy.sparse import csc_matrix
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.method_settings import H2ONetSettings
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.topology.of_model import mesh_hierarchy, spiral_indices
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
 from hand_object_recon.core.hands import (
     BoundingBox,
@@ -29,6 +29,7 @@ from hand_object_recon.core.hands import (
     TrackedHand,
 )
 from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.core.method_settings import H2ONetSettings
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.forward import PosedHand, pose_hand

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import GSDFSettings
 from hand_object_recon.core.hands import HandSide, HandSurface, TrackedHand
+from hand_object_recon.core.method_settings import GSDFSettings
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.reconstructors.gsdf.camera_field import CameraField, CameraMesh, QueryFrame
 from hand_object_recon.reconstructors.gsdf.hand_placement import PlacedHand

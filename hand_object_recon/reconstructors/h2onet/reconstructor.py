@@ -9,8 +9,9 @@ from typing import ClassVar, Final
 import torch
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import H2ONetSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import HandTopology, TrackedHand
+from hand_object_recon.core.method_settings import H2ONetSettings
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import HandEstimates

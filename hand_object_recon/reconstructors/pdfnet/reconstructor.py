@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import PDFNetSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
+from hand_object_recon.core.method_settings import PDFNetSettings
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.networks.device import device_for_runtime
