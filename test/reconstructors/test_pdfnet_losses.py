@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.keypoints import BONES
+from hand_object_recon.networks.loss_weights import changed_weights
 from hand_object_recon.reconstructors.pdfnet.losses import (
     WEIGHTS,
     HandsTruth,
@@ -20,8 +21,10 @@ from hand_object_recon.reconstructors.pdfnet.losses import (
     center_loss,
     hands_losses,
 )
+from hand_object_recon.reconstructors.pdfnet.options import METHOD, PDFNetOptions
 from hand_object_recon.reconstructors.pdfnet.prediction import HandsPrediction, Pyramid, Seen
 from hand_object_recon.reconstructors.pdfnet.target_maps import spot_radii, spots
+from hand_object_recon.reconstructors.pdfnet.training import PDFNetTraining
 
 BATCH, VERTICES, NODES, SIZE = 3, 12, 5, 32
 CELLS = SIZE // 4
@@ -340,13 +343,12 @@ def test_fine_terms_are_left_out_unless_asked_for(truth: HandsTruth) -> None:
 
 def test_a_term_may_weigh_more_or_less_than_in_the_code(truth: HandsTruth) -> None:
     usual = weighted_terms(found_hands(), truth)
-    other = weighted_terms(
-        found_hands(), truth, LossRules(with_fine_terms=True, weights={"bones": 20.0})
-    )
+    weights = changed_weights(WEIGHTS, {"bones": 20.0}, METHOD)
+    other = weighted_terms(found_hands(), truth, LossRules(with_fine_terms=True, weights=weights))
     assert other["bones"] == pytest.approx(0.1 * usual["bones"])
     assert all(other[name] == usual[name] for name in usual if name != "bones")
     with pytest.raises(ConfigError, match="has 'bone'; there is center"):
-        LossRules(with_fine_terms=True, weights={"bone": 1.0})
+        PDFNetTraining(PDFNetOptions(weights={"bone": 1.0}))
 
 
 def test_what_a_network_does_not_give_is_not_asked_for(truth: HandsTruth) -> None:

@@ -27,26 +27,25 @@ depth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.hand_model.topology.adjacency import mesh_edges
 from hand_object_recon.hand_model.topology.laplacian import cotangent_laplacian
 from hand_object_recon.hand_model.vertex_labels import vertex_labels
+from hand_object_recon.networks.loss_weights import changed_weights
 from hand_object_recon.reconstructors.cross_branch.contact import contact_errors_mm
 from hand_object_recon.reconstructors.cross_branch.depth_channel import (
     FARTHEST,
     NEAREST,
     relative_depth,
 )
-from hand_object_recon.reconstructors.cross_branch.options import CrossBranchOptions
+from hand_object_recon.reconstructors.cross_branch.options import METHOD, CrossBranchOptions
 from hand_object_recon.reconstructors.cross_branch.point_distances import chamfer
 from hand_object_recon.reconstructors.cross_branch.prediction import (
     HandPrediction,
@@ -161,7 +160,7 @@ def cross_branch_losses(
     ConfigError
         ``options.weights`` names a term that there is not.
     """
-    weights = _weights(options.weights)
+    weights = changed_weights(WEIGHTS, options.weights, METHOD)
     terms: dict[str, Tensor] = {}
     if options.trains_depth:
         assert found.relative_depth is not None
@@ -239,13 +238,3 @@ def edge_error(vertices: Tensor, edges: Tensor) -> Tensor:
 def _squared_mm2(gaps_m: Tensor) -> Tensor:
     """Mean squared length of (..., 3) gaps."""
     return (_MM * gaps_m).square().sum(dim=-1).mean()
-
-
-def _weights(changed: Mapping[str, float]) -> dict[str, float]:
-    unknown = set(changed) - set(WEIGHTS)
-    if unknown:
-        raise ConfigError(
-            f"method option 'weights' of cross_branch has {min(unknown)!r}; there is "
-            f"{', '.join(WEIGHTS)}"
-        )
-    return {**WEIGHTS, **changed}

@@ -36,7 +36,7 @@ from hand_object_recon.reconstructors.cross_branch.options import (
     PlaceFeature,
 )
 from hand_object_recon.reconstructors.cross_branch.prediction import Prediction, View
-from hand_object_recon.reconstructors.cross_branch.trained_network import TrainedNetwork
+from hand_object_recon.reconstructors.cross_branch.trained_network import TrainedCrossBranch
 
 _WRAPPER: Final = "state_dict"
 _LEFT_OUT: Final = re.compile(
@@ -94,7 +94,7 @@ class ObManNetwork(CrossBranchNetwork):
         return super().forward(view._replace(images=images_for_obman(view.images)))
 
 
-def load_official(checkpoint: Path, hand_model: str) -> TrainedNetwork:
+def load_official(checkpoint: Path, hand_model: str) -> TrainedCrossBranch:
     """The network of a checkpoint of obman_train, in evaluation mode.
 
     hand_model
@@ -115,7 +115,7 @@ def load_official(checkpoint: Path, hand_model: str) -> TrainedNetwork:
     except RuntimeError as error:
         raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: {error}") from None
     network.eval().requires_grad_(False)
-    return TrainedNetwork(network, options)
+    return TrainedCrossBranch(network, options)
 
 
 def official_options(hand_model: str, pose_components: int = 30) -> CrossBranchOptions:

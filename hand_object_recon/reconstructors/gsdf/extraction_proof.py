@@ -22,7 +22,7 @@ from hand_object_recon.reconstructors.gsdf.network import Views
 from hand_object_recon.reconstructors.gsdf.samples import view_sample
 from hand_object_recon.reconstructors.gsdf.surface_extraction import CELLS, extract
 from hand_object_recon.reconstructors.gsdf.trained_network import (
-    TrainedNetwork,
+    TrainedGSDF,
     load_trained_network,
 )
 
@@ -66,7 +66,7 @@ def summary(found: Sequence[DenseComparison]) -> str:
 
 
 def _fields(
-    trained: TrainedNetwork, record: Record, device: torch.device
+    trained: TrainedGSDF, record: Record, device: torch.device
 ) -> tuple[FoldedField, FoldedField]:
     sample, _ = view_sample(record, CropChange(), trained.options.image_size)
     images = normalised(torch.from_numpy(sample["image"])[None, None]).to(device)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.weights import fill_for_use, load_weights, options_of
+from hand_object_recon.networks.trained_network import TrainedNetwork, read_trained_network
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, PoseStage
 from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
 
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """A network in evaluation mode, and what it was trained with."""
-
-    network: GSDFNetwork
-    options: GSDFOptions
+TrainedGSDF = TrainedNetwork[GSDFNetwork, GSDFOptions]
+"""A network in evaluation mode, and what it was trained with."""
 
 
 def new_network(options: GSDFOptions) -> GSDFNetwork | PoseStage:
@@ -29,7 +23,7 @@ def new_network(options: GSDFOptions) -> GSDFNetwork | PoseStage:
     return _whole_network(options)
 
 
-def load_trained_network(path: Path) -> TrainedNetwork:
+def load_trained_network(path: Path) -> TrainedGSDF:
     """The network of a weights file.
 
     Raises
@@ -38,15 +32,15 @@ def load_trained_network(path: Path) -> TrainedNetwork:
         The file is not there, is damaged, or holds something else; or its hand model is not
         installed.
     """
-    weights = load_weights(path, METHOD)
-    options = options_of(weights, path, GSDFOptions)
+    return read_trained_network(path, METHOD, GSDFOptions, _usable_network)
+
+
+def _usable_network(path: Path, options: GSDFOptions) -> GSDFNetwork:
     if options.part is Part.POSE:
         raise InvalidValueError(
             f"weights file {path} holds the joints' network alone; give one of a later stage"
         )
-    network = _whole_network(options)
-    fill_for_use(network, weights, path)
-    return TrainedNetwork(network, options)
+    return _whole_network(options)
 
 
 def _whole_network(options: GSDFOptions) -> GSDFNetwork:

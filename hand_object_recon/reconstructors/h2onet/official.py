@@ -30,7 +30,7 @@ from hand_object_recon.reconstructors.h2onet.official_template import (
     official_template,
 )
 from hand_object_recon.reconstructors.h2onet.options import FRAMES, H2ONetOptions
-from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork, TrainedNetwork
+from hand_object_recon.reconstructors.h2onet.trained_network import HandNetwork, TrainedH2ONet
 
 _WIDTH: Final = 128
 _WRAPPER: Final = "state_dict"
@@ -119,7 +119,7 @@ def load_official(checkpoint: Path, repository: Path) -> HandNetwork:
     return network
 
 
-def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> TrainedNetwork:
+def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> TrainedH2ONet:
     """The same as training here would have left it: with the options the plugin goes by.
 
     hand_model
@@ -143,7 +143,7 @@ def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> Tra
         hand_model=hand_model,
         orientation_from="camera",
     )
-    return TrainedNetwork(network, options)
+    return TrainedH2ONet(network, options)
 
 
 def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:

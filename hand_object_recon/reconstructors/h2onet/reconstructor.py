@@ -37,7 +37,7 @@ from hand_object_recon.reconstructors.h2onet.streamed_network import (
     StreamedThreeFrames,
 )
 from hand_object_recon.reconstructors.h2onet.trained_network import (
-    TrainedNetwork,
+    TrainedH2ONet,
     load_trained_network,
 )
 
@@ -110,7 +110,7 @@ class H2ONetReconstructor(Reconstructor):
         self._network.reset()
 
 
-def _trained(config: PipelineConfig) -> TrainedNetwork:
+def _trained(config: PipelineConfig) -> TrainedH2ONet:
     settings = config.h2onet
     if not settings.official_repository:
         return load_trained_network(weights_file(settings.weights, SHIPPED_WEIGHTS, METHOD))
@@ -119,7 +119,7 @@ def _trained(config: PipelineConfig) -> TrainedNetwork:
 
 
 def _streamed(
-    trained: TrainedNetwork, settings: H2ONetSettings, device: torch.device
+    trained: TrainedH2ONet, settings: H2ONetSettings, device: torch.device
 ) -> StreamedNetwork:
     network = trained.network.to(device)
     is_compiled = settings.runtime == "openvino"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.weights import fill_for_use, load_weights, options_of
+from hand_object_recon.networks.trained_network import TrainedNetwork, read_trained_network
 from hand_object_recon.reconstructors.h2onet.mesh_template import MeshTemplate
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.options import FRAMES, METHOD, H2ONetOptions
@@ -15,12 +14,8 @@ from hand_object_recon.reconstructors.h2onet.options import FRAMES, METHOD, H2ON
 HandNetwork = SingleFrameNetwork | MultiFrameNetwork
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """A network in evaluation mode, and what it was trained with."""
-
-    network: HandNetwork
-    options: H2ONetOptions
+TrainedH2ONet = TrainedNetwork[HandNetwork, H2ONetOptions]
+"""A network in evaluation mode, and what it was trained with."""
 
 
 def new_network(options: H2ONetOptions) -> HandNetwork:
@@ -31,7 +26,7 @@ def new_network(options: H2ONetOptions) -> HandNetwork:
     return SingleFrameNetwork(options.width, template)
 
 
-def load_trained_network(path: Path) -> TrainedNetwork:
+def load_trained_network(path: Path) -> TrainedH2ONet:
     """The network of a weights file.
 
     Raises
@@ -40,8 +35,6 @@ def load_trained_network(path: Path) -> TrainedNetwork:
         The file is not there, is damaged, or holds something else; or its hand model is not
         installed.
     """
-    weights = load_weights(path, METHOD)
-    options = options_of(weights, path, H2ONetOptions)
-    network = new_network(options)
-    fill_for_use(network, weights, path)
-    return TrainedNetwork(network, options)
+    return read_trained_network(
+        path, METHOD, H2ONetOptions, lambda _, options: new_network(options)
+    )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import MIDDLE_MCP
-from hand_object_recon.networks.image_channels import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 
 SIDES: Final = (HandSide.LEFT, HandSide.RIGHT)
 """The hands along the axis of hands, everywhere."""
@@ -64,10 +61,3 @@ OURS: Final = Conventions()
 OFFICIAL: Final = Conventions(
     is_blue_first=True, peaks_of_logits=True, masks_are_shares=True, computes_unread=True
 )
-
-
-def normalised_image(rgb: NDArray[np.uint8], conventions: Conventions) -> NDArray[np.float32]:
-    """(3, S, S) as a network sees an (S, S, 3) image."""
-    channels = rgb[..., ::-1] if conventions.is_blue_first else rgb
-    normalised = (channels / 255.0 - CHANNEL_MEANS) / CHANNEL_DEVIATIONS
-    return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)

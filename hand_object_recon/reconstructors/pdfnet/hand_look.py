@@ -14,13 +14,13 @@ from torch import Tensor
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandSide
 from hand_object_recon.networks.hand_crop import BOX_MARGIN
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.reconstructors.pdfnet.conventions import (
     SIDES,
     Conventions,
-    normalised_image,
 )
 from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
-from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, PointChoice, View
+from hand_object_recon.reconstructors.pdfnet.options import Inputs, PDFNetOptions, PointChoice, View
 from hand_object_recon.reconstructors.pdfnet.prediction import HandPoints, HandsPrediction, Seen
 from hand_object_recon.reconstructors.pdfnet.square_image import SquareImage
 
@@ -90,10 +90,13 @@ class HandLook:
 
     def _images(self, square: SquareImage) -> Tensor:
         """(1, C, S, S)."""
-        image = normalised_image(square.rgb, self._conventions)
-        if self._options.inputs.image_channels > len(image):
-            image = np.concatenate([image, np.nan_to_num(square.depth_m, nan=0.0)[None]])
-        return torch.from_numpy(image)[None].to(self._device)
+        is_blue_first = self._conventions.is_blue_first
+        channels = square.rgb[..., ::-1] if is_blue_first else square.rgb
+        image = normalised(torch.from_numpy(channels.transpose(2, 0, 1).copy()))
+        if self._options.inputs is Inputs.FOUR_CHANNELS:
+            depth_m = torch.from_numpy(np.nan_to_num(square.depth_m, nan=0.0))
+            image = torch.cat([image, depth_m[None]])
+        return image[None].to(self._device)
 
     def _points(
         self, square: SquareImage, seen: Seen, choice: PointChoice, generator: np.random.Generator

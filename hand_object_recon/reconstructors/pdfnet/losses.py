@@ -30,7 +30,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.keypoints import BONES
 from hand_object_recon.networks.heatmap_losses import image_cross_entropy
 from hand_object_recon.networks.mesh_losses import edge_errors, normal_errors
@@ -112,29 +111,12 @@ class HandsTruth:
 class LossRules:
     """with_fine_terms: joints are reprojected and edges compared, too, which the authors do from
     epoch 20 on. with_cross_entropies: of masks and heat-maps, instead of differences of maps.
-    weights: of terms by name where they are not those of the authors' code.
-
-    Raises
-    ------
-    ConfigError
-        There is no such term.
+    weights: of the terms by name.
     """
 
     with_fine_terms: bool
     with_cross_entropies: bool = False
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        unknown = set(self.weights) - set(WEIGHTS)
-        if unknown:
-            raise ConfigError(
-                f"method option 'weights' of pdfnet has {min(unknown)!r}; there is "
-                f"{', '.join(WEIGHTS)}"
-            )
-
-    def weight(self, term: str) -> float:
-        """Of a term."""
-        return self.weights.get(term, WEIGHTS[term])
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
 
 
 def hands_losses(
@@ -164,7 +146,7 @@ def hands_losses(
         for name, values in of_hands.items()
         if name not in left_out
     }
-    return {name: rules.weight(name) * value for name, value in terms.items()}
+    return {name: rules.weights[name] * value for name, value in terms.items()}
 
 
 def center_loss(logits: Tensor, targets: Tensor) -> Tensor:

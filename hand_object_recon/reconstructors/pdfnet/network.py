@@ -42,7 +42,7 @@ from hand_object_recon.reconstructors.pdfnet.prediction import (
 class PDFNetwork(nn.Module):
     """Images to hands.
 
-    Images are (B, C, S, S) as ``normalised_image`` makes them; where depth is a fourth channel,
+    Images are (B, C, S, S) normalised as for ImageNet; where depth is a fourth channel,
     it is in metres and 0 where there is none. Cameras are (B, 3, 3) those of the images.
     """
 
@@ -64,8 +64,6 @@ class PDFNetwork(nn.Module):
         regressors = torch.from_numpy(template.joint_regressors)
         self.register_buffer("joint_regressors", regressors, persistent=False)
         self.joint_regressors: Tensor
-        self.register_buffer("pooling", torch.from_numpy(template.node_means), persistent=False)
-        self.pooling: Tensor
 
     def forward(
         self,
@@ -136,16 +134,6 @@ class PDFNetwork(nn.Module):
             pose_6d=decoded.pose_6d,
             shape=decoded.shape,
         )
-
-    def nodes_of(self, vertices: Tensor) -> Tensor:
-        """(B, 2, n, 3) what ``HandsPrediction.nodes`` should be for (B, 2, V, 3) vertices: the
-        means of those a node stands for."""
-        return self.pooling @ vertices
-
-    @property
-    def node_is_real(self) -> Tensor:
-        """(n,) whether a node stands for any vertex. What is at the others means nothing."""
-        return self.pooling.sum(dim=1) > 0
 
 
 class HandFeatures(nn.Module):

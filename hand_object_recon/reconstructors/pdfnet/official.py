@@ -31,7 +31,7 @@ from hand_object_recon.reconstructors.pdfnet.hand_template import HandTemplate, 
 from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
 from hand_object_recon.reconstructors.pdfnet.official_graphs import OfficialGraphs, official_graphs
 from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, PointChoice
-from hand_object_recon.reconstructors.pdfnet.trained_network import TrainedNetwork
+from hand_object_recon.reconstructors.pdfnet.trained_network import TrainedPDFNet
 
 _WRAPPER: Final = "state_dict"
 _VERTEX_COLORS: Final = "decoder.dense_coor"
@@ -152,10 +152,10 @@ def load_official(checkpoint: Path, repository: Path, hand_model: str) -> PDFNet
     return network
 
 
-def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> TrainedNetwork:
+def official_for_use(checkpoint: Path, repository: Path, hand_model: str) -> TrainedPDFNet:
     """The same as training here would have left it: with the options the plugin goes by."""
     network = load_official(checkpoint, repository, hand_model)
-    return TrainedNetwork(network, network.options)
+    return TrainedPDFNet(network, network.options)
 
 
 def official_options(hand_model: str) -> PDFNetOptions:

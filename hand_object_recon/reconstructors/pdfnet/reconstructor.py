@@ -35,7 +35,7 @@ from hand_object_recon.reconstructors.pdfnet.official import official_for_use
 from hand_object_recon.reconstructors.pdfnet.options import METHOD, PointChoice
 from hand_object_recon.reconstructors.pdfnet.pruned_network import pruned
 from hand_object_recon.reconstructors.pdfnet.trained_network import (
-    TrainedNetwork,
+    TrainedPDFNet,
     load_trained_network,
 )
 
@@ -130,7 +130,7 @@ class PDFNetReconstructor(Reconstructor):
         return self._estimates.of_hand(hand, joints_m, answer.vertices_m + offset_m, visibility)
 
 
-def _trained(config: PipelineConfig) -> TrainedNetwork:
+def _trained(config: PipelineConfig) -> TrainedPDFNet:
     settings = config.pdfnet
     if not settings.official_repository:
         return load_trained_network(weights_file(settings.weights, SHIPPED_WEIGHTS, METHOD))

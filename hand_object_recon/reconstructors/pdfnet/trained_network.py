@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from hand_object_recon.networks.weights import fill_for_use, load_weights, options_of
+from hand_object_recon.networks.trained_network import TrainedNetwork, read_trained_network
 from hand_object_recon.reconstructors.pdfnet.hand_template import HandTemplate
 from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
 from hand_object_recon.reconstructors.pdfnet.options import METHOD, PDFNetOptions
 
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """A network in evaluation mode, and what it was trained with."""
-
-    network: PDFNetwork
-    options: PDFNetOptions
+TrainedPDFNet = TrainedNetwork[PDFNetwork, PDFNetOptions]
+"""A network in evaluation mode, and what it was trained with."""
 
 
 def new_network(options: PDFNetOptions) -> PDFNetwork:
@@ -24,7 +18,7 @@ def new_network(options: PDFNetOptions) -> PDFNetwork:
     return PDFNetwork(options, HandTemplate.load(options.hand_model))
 
 
-def load_trained_network(path: Path) -> TrainedNetwork:
+def load_trained_network(path: Path) -> TrainedPDFNet:
     """The network of a weights file.
 
     Raises
@@ -33,8 +27,6 @@ def load_trained_network(path: Path) -> TrainedNetwork:
         The file is not there, is damaged, or holds something else; or its hand model is not
         installed.
     """
-    weights = load_weights(path, METHOD)
-    options = options_of(weights, path, PDFNetOptions)
-    network = new_network(options)
-    fill_for_use(network, weights, path)
-    return TrainedNetwork(network, options)
+    return read_trained_network(
+        path, METHOD, PDFNetOptions, lambda _, options: new_network(options)
+    )

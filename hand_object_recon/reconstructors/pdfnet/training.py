@@ -13,12 +13,18 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.networks.image_channels import normalised
+from hand_object_recon.networks.loss_weights import changed_weights
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.pdfnet.batch_points import points_by_masks, points_of
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
 from hand_object_recon.reconstructors.pdfnet.conventions import OURS
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange, draw_frame_change
-from hand_object_recon.reconstructors.pdfnet.losses import HandsTruth, LossRules, hands_losses
+from hand_object_recon.reconstructors.pdfnet.losses import (
+    WEIGHTS,
+    HandsTruth,
+    LossRules,
+    hands_losses,
+)
 from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
 from hand_object_recon.reconstructors.pdfnet.options import METHOD, Decoder, Inputs, PDFNetOptions
 from hand_object_recon.reconstructors.pdfnet.prediction import (
@@ -51,7 +57,11 @@ class PDFNetTraining(TrainableMethod):
     def __init__(self, options: PDFNetOptions) -> None:
         self.options = options
         self._poser = TruePoser(options.hand_model)
-        self._rules = LossRules(options.fine_terms, options.cross_entropies, options.weights)
+        self._rules = LossRules(
+            options.fine_terms,
+            options.cross_entropies,
+            changed_weights(WEIGHTS, options.weights, METHOD),
+        )
 
     def build_network(self) -> nn.Module:
         return new_network(self.options)
