@@ -123,6 +123,9 @@ class StageSettings(_Section):
     begin_names
         Regular expressions of what is taken from there; the rest goes on from the stage before.
         Everything is, by default.
+    begin_copies
+        Prefixes of names, each with that of the tensors it begins as a copy of:
+        ``{trunk.: pose.trunk.}``.
     method_options
         Options of the method that differ in this stage.
     """
@@ -134,6 +137,7 @@ class StageSettings(_Section):
     frozen: tuple[str, ...] = ()
     begin_from: Path | None = None
     begin_names: tuple[str, ...] = ()
+    begin_copies: dict[str, str] = {}
     method_options: dict[str, Any] = {}
 
 

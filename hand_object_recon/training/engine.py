@@ -40,6 +40,7 @@ from hand_object_recon.training.stage_state import (
     beginning,
     build_optimizer,
     freeze,
+    with_copies,
 )
 from hand_object_recon.training.stop_request import StopRequest
 from hand_object_recon.training.store_building import StoreSource, open_or_build_store
@@ -197,6 +198,7 @@ class Training:
             stored = load_weights(settings.begin_from, config.method).tensors
             state = beginning(state or {}, stored, settings.begin_names)
         if state is not None and checkpoint is None:
+            state = with_copies(state, settings.begin_copies)
             self._say_what_is_new(settings, begin_with(network, state))
         freeze(network, settings.frozen)
         optimizer = build_optimizer(network, config, settings)

@@ -54,6 +54,23 @@ def beginning(
     return {**before, **chosen}
 
 
+def with_copies(state: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[str, Tensor]:
+    """The state, and what it holds under a prefix under another one, too.
+
+    Raises
+    ------
+    ConfigError
+        Nothing has the prefix that is copied from.
+    """
+    copied: dict[str, Tensor] = {}
+    for prefix, source in copies.items():
+        found = {name: value for name, value in state.items() if name.startswith(source)}
+        if not found:
+            raise ConfigError(f"begin_copies: no tensor's name begins with {source!r}")
+        copied |= {prefix + name.removeprefix(source): value for name, value in found.items()}
+    return {**state, **copied}
+
+
 def begin_with(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Take over what has the same name and shape; return the names that begin anew."""
     own = network.state_dict()

@@ -14,8 +14,11 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch
 from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.reconstructors.gsdf.joint_errors import with_errors
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Prediction
 from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
 from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
@@ -221,3 +224,60 @@ def test_both_stages_leave_weights_and_the_second_keeps_the_pose(
     assert trained.network.conventions == trained.options.conventions
     with pytest.raises(InvalidValueError, match="joints' network alone"):
         load_trained_network(tmp_path / "pose.safetensors")
+
+
+def test_distances_can_be_learned_with_true_joints_that_have_errors(store: SampleStore) -> None:
+    batch = batch_of(store, method_with(), 2)
+    given: dict[float | None, Any] = {}
+    for error_mm in (None, 0.0, 10.0):
+        network = Watched(method_with(joint_error_mm=error_mm))
+        torch.manual_seed(1)
+        method_with(joint_error_mm=error_mm).losses(network, batch)
+        given[error_mm] = network.known_joints_m
+    assert given[None] is None
+    torch.testing.assert_close(given[0.0], batch["joints_m"])
+    gap = given[10.0] - batch["joints_m"]
+    torch.testing.assert_close(gap[:, :, WRIST], torch.zeros(2, 1, 3))
+    assert 1e-3 < gap.norm(dim=-1).mean() < 30e-3
+
+
+class Watched(nn.Module):
+    """A network that remembers the joints it is given."""
+
+    def __init__(self, method: GSDFTraining) -> None:
+        super().__init__()
+        self.network = method.build_network()
+        self.known_joints_m: torch.Tensor | None = None
+
+    def forward(self, *seen: Any) -> Prediction:
+        self.known_joints_m = seen[-1]
+        found: Prediction = self.network(*seen)
+        return found
+
+
+def test_features_are_counted_from_known_joints(store: SampleStore) -> None:
+    method = method_with()
+    batch = batch_of(store, method, 2)
+    network = new_network(method).eval()
+    seen = (normalised(batch["image"]), batch["camera"], batch["joints_m"][:, :, WRIST])
+    with torch.no_grad():
+        own = network(*seen, batch["points"])
+        told_own = network(*seen, batch["points"], own.joints_m[:, None])
+        told = network(*seen, batch["points"], batch["joints_m"])
+    torch.testing.assert_close(told_own.hand_distances, own.hand_distances)
+    torch.testing.assert_close(told.joints_m, own.joints_m)
+    assert not torch.allclose(told.hand_distances, own.hand_distances, atol=1e-4)
+    assert not torch.allclose(told.object_distances, own.object_distances, atol=1e-4)
+
+
+def test_errors_of_joints_are_as_large_as_asked_for_and_turn_the_hand() -> None:
+    torch.manual_seed(0)
+    joints_m = 0.1 * torch.nn.functional.normalize(torch.randn(1, 21, 3), dim=2)
+    joints_m[:, WRIST] = 0.0
+    joints_m = (joints_m + torch.tensor([0.1, 0.0, 0.6])).expand(4000, 21, 3)
+    moved_m = with_errors(joints_m, 0.012)
+    error_m = (moved_m - joints_m).square().sum(dim=2).mean().sqrt()
+    assert error_m == pytest.approx(0.012, rel=0.05)
+    bones_m = [(joints[:, 1:] - joints[:, :1]).norm(dim=2) for joints in (moved_m, joints_m)]
+    stretched_m = (bones_m[0] - bones_m[1]).square().mean().sqrt()
+    assert stretched_m < 0.4 * error_m, "most of the error is a turn"

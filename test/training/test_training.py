@@ -28,6 +28,7 @@ from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.logs import LOG_FILE
 from hand_object_recon.training.methods import build_method
 from hand_object_recon.training.sample_store import SampleStore
+from hand_object_recon.training.stage_state import with_copies
 
 MakeValues = Callable[..., dict[str, Any]]
 
@@ -286,6 +287,20 @@ def test_a_stage_can_begin_with_a_part_of_a_file_and_go_on_with_the_rest(
     later["begin_names"] = ["^nothing"]
     with pytest.raises(ConfigError, match="nothing"):
         run(training_values(stages=[{"name": "two", **stage, **later}]), tmp_path / "none")
+
+
+def test_parts_can_begin_as_copies_of_others(training_values: MakeValues, tmp_path: Path) -> None:
+    stage = {"epochs": 0.01, "learning_rate": 1e-9}
+    source, copy = "backbone.reduce.", "backbone.anew."
+    found = with_copies({source + "weight": torch.ones(2), "other": torch.zeros(1)}, {copy: source})
+    assert set(found) == {source + "weight", copy + "weight", "other"}
+    assert torch.equal(found[copy + "weight"], torch.ones(2))
+    stages = [
+        {"name": "one", **stage},
+        {"name": "two", **stage, "begin_copies": {"backbone.": "nothing."}},
+    ]
+    with pytest.raises(ConfigError, match=r"nothing\."):
+        run(training_values(stages=stages), tmp_path)
 
 
 def test_a_folder_with_a_training_is_not_overwritten(

@@ -189,16 +189,24 @@ class GSDFNetwork(nn.Module):
         return self
 
     def forward(
-        self, images: Tensor, cameras: Tensor, wrists_m: Tensor, points: Tensor
+        self,
+        images: Tensor,
+        cameras: Tensor,
+        wrists_m: Tensor,
+        points: Tensor,
+        known_joints_m: Tensor | None = None,
     ) -> Prediction:
         """Distances of (B, F, P, 3) points in F frames (B, F, 3, 256, 256) of each sample.
 
-        Answers are those of B * F frames, those of a sample one after the other.
+        Answers are those of B * F frames, those of a sample one after the other. With known joints
+        (B, F, 21, 3) features of points are counted from those instead of the network's own.
         """
         seen = self._look_at_videos(images)
         scene = self.placed(seen, Views(cameras, wrists_m))
-        hand, held = self.distances(scene, points.flatten(0, 1))
         joints, centers = scene.joints_m, scene.centers_m
+        if known_joints_m is not None:
+            scene = self.scene(scene.views, scene.maps, known_joints_m.flatten(0, 1), centers)
+        hand, held = self.distances(scene, points.flatten(0, 1))
         return Prediction(hand, held, joints, centers, seen.joint_volumes, seen.center_volumes)
 
     def encode(self, images: Tensor, views: Views) -> Scene:

@@ -73,6 +73,10 @@ class GSDFOptions(AugmentationOptions):
         place, where no order is wrong, and stays there for a thousand steps.
     heatmap_weight
         Of a loss that is neither's: how unlikely the heat-maps make the true places.
+    joint_error_mm
+        While distances are learned features of points are counted from the true joints, with
+        errors of about this size (see ``joint_errors.with_errors``), and not from those that the
+        joints' network finds; None for the latter, as the paper does.
     own_points
         Each body learns from the points around it alone; the authors' first 1200 epochs.
     """
@@ -99,6 +103,7 @@ class GSDFOptions(AugmentationOptions):
     losses: LossSource = LossSource.CODE
     order_weight: float = Field(1.0, ge=0.0, le=1.0)
     heatmap_weight: float = Field(0.0, ge=0.0, le=1.0)
+    joint_error_mm: float | None = Field(None, ge=0.0, le=100.0)
     own_points: bool = True
     turn_deg: float = Field(45.0, ge=0.0, le=90.0)
 

@@ -17,6 +17,7 @@ from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
+from hand_object_recon.reconstructors.gsdf.joint_errors import with_errors
 from hand_object_recon.reconstructors.gsdf.losses import (
     ShapeRules,
     ShapeTruth,
@@ -83,7 +84,7 @@ class GSDFTraining(TrainableMethod):
         true = {name: value.flatten(0, 1) for name, value in batch.items()}
         if self.options.part is Part.POSE:
             return self._pose_losses(network(*_seen(batch)), true)
-        found = self._prediction(network, batch)
+        found = self._prediction(network, batch, self._known_joints_m(batch))
         truth = ShapeTruth(true["hand_distances"], true["object_distances"], true["center_m"])
         losses = shape_losses(found, truth, self._rules)
         losses |= self._heatmap_loss(
@@ -156,9 +157,19 @@ class GSDFTraining(TrainableMethod):
         views = Views(true["camera"], true["joints_m"][:, WRIST])
         return {name: weight * place_loss(volumes, places_m, views, self.options.half_depth_m)}
 
-    def _prediction(self, network: nn.Module, batch: Batch) -> Prediction:
-        found: Prediction = network(*_seen(batch), batch["points"])
+    def _prediction(
+        self, network: nn.Module, batch: Batch, known_joints_m: Tensor | None = None
+    ) -> Prediction:
+        found: Prediction = network(*_seen(batch), batch["points"], known_joints_m)
         return found
+
+    def _known_joints_m(self, batch: Batch) -> Tensor | None:
+        """(B, F, 21, 3) joints that are learned with, or None for the network's own."""
+        error_mm = self.options.joint_error_mm
+        if error_mm is None:
+            return None
+        true_m = batch["joints_m"]
+        return with_errors(true_m.flatten(0, 1), 1e-3 * error_mm).reshape(true_m.shape)
 
     def _surface_error_mm(self, distances: Tensor, true: Tensor) -> Tensor:
         """Mean error where the surface is no farther than what is learned."""
