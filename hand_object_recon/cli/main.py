@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hand_object_recon import __version__
+from hand_object_recon.cli.ablate import ablate
 from hand_object_recon.cli.compile import compile_
 from hand_object_recon.cli.config import config
 from hand_object_recon.cli.demo import demo
@@ -48,6 +49,7 @@ app.command()(play)
 app.command()(live)
 app.command()(synthesize)
 app.command()(train)
+app.command()(ablate)
 app.command()(plugins)
 app.command()(config)
 app.command("compile")(compile_)
