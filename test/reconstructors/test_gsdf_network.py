@@ -24,10 +24,19 @@ from hand_object_recon.reconstructors.gsdf.hand_frames import HandFrames, rest_k
 from hand_object_recon.reconstructors.gsdf.kinematic_features import (
     HAND_FEATURES,
     OBJECT_FEATURES,
+    HandKinematics,
+    ObjectKinematics,
     hand_features,
     object_features,
 )
-from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Sharing, Views
+from hand_object_recon.reconstructors.gsdf.network import (
+    FeatureChoice,
+    GSDFNetwork,
+    Scene,
+    Sharing,
+    Views,
+    Visual,
+)
 from hand_object_recon.reconstructors.gsdf.official import converted_state
 from hand_object_recon.reconstructors.gsdf.video_transformer import VideoTransformer
 
@@ -58,12 +67,17 @@ def views(count: int) -> Views:
     return Views(camera.expand(count, 3, 3), torch.tensor([[0.01, 0.02, 0.6]]).expand(count, 3))
 
 
+PAPER, VIDEO = FeatureChoice(), FeatureChoice(Visual.VIDEO)
+
+
 def small_network(
-    model: HandModel, sharing: Sharing = Sharing.ASYMMETRIC, *, is_video: bool = False
+    model: HandModel,
+    sharing: Sharing = Sharing.ASYMMETRIC,
+    features: FeatureChoice = PAPER,
 ) -> GSDFNetwork:
     torch.manual_seed(0)
     rest_m = rest_keypoints(model)
-    return GSDFNetwork(rest_m, CONVENTIONS, sharing, is_video=is_video, width=WIDTH)
+    return GSDFNetwork(rest_m, CONVENTIONS, sharing, features=features, width=WIDTH)
 
 
 def images(frames: int = 1) -> Tensor:
@@ -189,7 +203,7 @@ def _stack(stack: nn.Module, tokens: Tensor) -> Tensor:
 def test_frames_of_a_video_help_each_other_and_their_order_does_not_matter(
     model: HandModel,
 ) -> None:
-    network = small_network(model, is_video=True).eval().requires_grad_(False)
+    network = small_network(model, features=VIDEO).eval().requires_grad_(False)
     crops = images(3)
     maps = encoded(network, crops).maps
     swapped = encoded(network, crops[:, [0, 2, 1]]).maps
@@ -208,7 +222,7 @@ def test_names_of_the_video_network_s_weights_are_known(model: HandModel) -> Non
     names += [f"{stack}.norm.{leaf}" for stack in stacks for leaf in ("weight", "bias")]
     names += [f"{stack}.layers.{n}.{leaf}" for stack in stacks for n in range(8) for leaf in layer]
     saved = {f"module.feat_transformer.{name}": torch.zeros(1) for name in names}
-    ours = small_network(model, is_video=True).state_dict()
+    ours = small_network(model, features=VIDEO).state_dict()
     expected = {name for name in ours if name.startswith("video.")}
     assert converted_state({"network": saved}).keys() == expected
 
@@ -252,10 +266,21 @@ def test_a_pose_learned_before_stays_as_it_is(model: HandModel) -> None:
     )
 
 
-@pytest.mark.parametrize("is_video", [False, True])
-def test_a_folded_field_gives_what_the_network_gives(model: HandModel, is_video: bool) -> None:
-    network = small_network(model, is_video=is_video).eval().requires_grad_(False)
-    frames = 3 if is_video else 1
+@pytest.mark.parametrize(
+    "features",
+    [
+        FeatureChoice(),
+        VIDEO,
+        FeatureChoice(Visual.SPATIAL, HandKinematics.WRIST, ObjectKinematics.CENTER),
+        FeatureChoice(Visual.GLOBAL, HandKinematics.NONE, ObjectKinematics.NONE),
+    ],
+    ids=lambda features: features.visual.value,
+)
+def test_a_folded_field_gives_what_the_network_gives(
+    model: HandModel, features: FeatureChoice
+) -> None:
+    network = small_network(model, features=features).eval().requires_grad_(False)
+    frames = 3 if features.visual is Visual.VIDEO else 1
     scene = encoded(network, images(frames))
     points = random_points(5000, frames)
     hand, held = network.distances(scene, points)
@@ -264,6 +289,53 @@ def test_a_folded_field_gives_what_the_network_gives(model: HandModel, is_video:
         for field, expected in ((hand_field, hand[row]), (object_field, held[row])):
             found = field(points[row])
             assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_distances_know_of_the_pose_what_they_are_asked_to(
+    model: HandModel, joints_m: Tensor
+) -> None:
+    bent_m, wrist_only = joints_m[:1].clone(), HandKinematics.WRIST
+    bent_m[:, 8] += torch.tensor([0.0, 0.02, 0.01])  # a finger tip
+    farther = torch.tensor([[0.0, 0.05, 0.62]])
+    for hand, sees_finger in ((HandKinematics.ALL, True), (wrist_only, False)):
+        for held, sees_center in ((ObjectKinematics.ALL, True), (ObjectKinematics.NONE, False)):
+            features = FeatureChoice(hand=hand, object=held)
+            network = small_network(model, features=features).eval().requires_grad_(False)
+            assert network.hand_head.hidden[0].in_features == 4 * WIDTH + hand.feature_count
+            maps = torch.randn(1, 4 * WIDTH, 16, 16)
+            scenes = [
+                network.scene(views(1), maps, *place)
+                for place in ((joints_m[:1], farther), (bent_m, farther), (bent_m, 1.1 * farther))
+            ]
+            points = random_points(20)
+            (hand1, held1), (hand2, held2), (hand3, held3) = (
+                network.distances(scene, points) for scene in scenes
+            )
+            assert torch.equal(hand1, hand2) != sees_finger
+            assert torch.equal(held1, held2) != (held is ObjectKinematics.ALL)
+            assert torch.equal(held2, held3) != sees_center
+            assert torch.equal(hand2, hand3)
+
+
+def test_the_mean_of_the_map_says_the_same_of_every_point(model: HandModel) -> None:
+    network = small_network(model, features=FeatureChoice(Visual.GLOBAL)).eval()
+    crops = images()
+    with torch.no_grad():
+        maps = network.look(crops[0]).maps
+        local = small_network(model).eval().look(crops[0]).maps
+    assert maps.shape == local.shape
+    torch.testing.assert_close(maps[0, :, 3, 5], local[0].flatten(1).mean(dim=1))
+
+
+def test_attention_over_the_map_alone_leaves_frames_to_themselves(model: HandModel) -> None:
+    network = small_network(model, features=FeatureChoice(Visual.SPATIAL)).eval()
+    network.requires_grad_(False)
+    crops = images(3)
+    other = crops.clone()
+    other[:, 1] += 1.0
+    maps, changed = encoded(network, crops).maps, encoded(network, other).maps
+    torch.testing.assert_close(changed[[0, 2]], maps[[0, 2]])
+    assert (changed[1] - maps[1]).abs().max() > 1e-3
 
 
 def test_points_seen_beyond_the_crop_read_nothing_from_it(model: HandModel) -> None:

@@ -68,8 +68,8 @@ CLAMP = 0.05
 STEP_NS = 33_333_333
 GRASP_M = np.array([0.02, 0.03, 0.05])
 """From the middle knuckle to the middle of what is held."""
-VIDEO = {"crop_around": CropRule.HAND, "crop_enlargement": 2.0, "frames": 3}
 LITE = {"crop_around": CropRule.HAND, "crop_enlargement": 2.0, "image_size": 128}
+VIDEO = {**LITE, "frames": 3}
 
 FloatArray = NDArray[np.floating[Any]]
 Distances = Callable[[FloatArray], FloatArray]
@@ -423,7 +423,7 @@ def test_fields_are_those_of_the_network_told_where_the_wrist_is(weights: Path) 
 def test_a_network_for_videos_sees_the_frames_that_training_shows_it(
     make_weights: MakeWeights,
 ) -> None:
-    network = load_trained_network(make_weights(frames=3, image_size=256)).network
+    network = load_trained_network(make_weights(frames=3)).network
     hand, options = TrueHand.at(HandSide.LEFT, (0.1, 0.0, 0.6)), GSDFOptions(**VIDEO)
     look = look_of(network, torch.device("cpu"), FrameMemory(EARLIER_S))
     batches = []
@@ -445,13 +445,13 @@ def test_a_network_for_videos_sees_the_frames_that_training_shows_it(
         network.encode(images[:, :1], Views(cameras[:, :1], wrists[:, :1])), points[None]
     )
     for one, values, others in zip(sight.fields(0, wrist_m), expected, alone, strict=True):
-        torch.testing.assert_close(one(points), values[0], atol=2e-5, rtol=0)
+        torch.testing.assert_close(one(points), values[0], atol=5e-5, rtol=0)
         assert (values[0] - others[0]).abs().max() > 1e-4, "earlier frames made no difference"
 
 
 def test_frames_of_a_hand_that_is_forgotten_help_no_more(make_weights: MakeWeights) -> None:
     hand = TrueHand.at(HandSide.RIGHT, (0.0, 0.0, 0.5))
-    reconstructor = build(make_weights(frames=3, image_size=256))
+    reconstructor = build(make_weights(frames=3))
     ways: list[Callable[[], None]] = [partial(reconstructor.forget, 1), reconstructor.reset]
     for forget in ways:
         reconstructor.reconstruct(frame_at(0), [hand.tracked()])

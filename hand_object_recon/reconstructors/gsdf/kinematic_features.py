@@ -6,6 +6,7 @@ frame; what is linear in them may then be worked out once a frame instead of onc
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final, NamedTuple
 
 import torch
@@ -19,6 +20,34 @@ HAND_FEATURES: Final = 3 * (1 + JOINT_COUNT)
 OBJECT_FEATURES: Final = 3 * (3 + KEYPOINT_COUNT)
 
 
+class HandKinematics(str, Enum):
+    """What the hand's distances know of its pose (table 1): nothing but the point about the wrist,
+    the wrist's axes too, or those of all parts."""
+
+    NONE = "none"
+    WRIST = "wrist"
+    ALL = "all"
+
+    @property
+    def feature_count(self) -> int:
+        """Features of a point."""
+        return {"none": 3, "wrist": 6, "all": HAND_FEATURES}[self.value]
+
+
+class ObjectKinematics(str, Enum):
+    """What the object's distances know (table 2): nothing but the point about the wrist, the
+    object's centre too, or that and the hand's joints and wrist."""
+
+    NONE = "none"
+    CENTER = "center"
+    ALL = "all"
+
+    @property
+    def feature_count(self) -> int:
+        """Features of a point."""
+        return {"none": 3, "center": 6, "all": OBJECT_FEATURES}[self.value]
+
+
 class AffineFeatures(NamedTuple):
     """``features = point @ matrix.T + offset`` with matrix (B, C, 3) and offset (B, C)."""
 
@@ -28,6 +57,10 @@ class AffineFeatures(NamedTuple):
     def of(self, points: Tensor) -> Tensor:
         """(B, P, C) features of (B, P, 3) points."""
         return torch.baddbmm(self.offset[:, None], points, self.matrix.mT)
+
+    def first(self, count: int) -> AffineFeatures:
+        """The first so many of them."""
+        return AffineFeatures(self.matrix[:, :count], self.offset[:, :count])
 
 
 def hand_features(transforms: Tensor, unit_m: float) -> AffineFeatures:

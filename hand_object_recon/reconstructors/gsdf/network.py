@@ -9,7 +9,7 @@ Crops of fewer pixels do as well; cameras are those of a crop of 256 all the sam
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +30,12 @@ from hand_object_recon.reconstructors.gsdf.aligned_features import (
     PLACE_FEATURES,
     aligned_features,
 )
-from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE, Conventions
+from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE, MAP_SIZE, Conventions
 from hand_object_recon.reconstructors.gsdf.hand_frames import HandFrames
 from hand_object_recon.reconstructors.gsdf.kinematic_features import (
-    HAND_FEATURES,
-    OBJECT_FEATURES,
     AffineFeatures,
+    HandKinematics,
+    ObjectKinematics,
     hand_features,
     object_features,
 )
@@ -56,11 +56,32 @@ class Sharing(str, Enum):
     ASYMMETRIC = "asymmetric"
 
 
+class Visual(str, Enum):
+    """What the image tells about a point (table 3): the mean of the feature map (V1), the map where
+    the point is seen (V2), the same after attention over the map (V3), and over frames (V4)."""
+
+    GLOBAL = "global"
+    LOCAL = "local"
+    SPATIAL = "spatial"
+    VIDEO = "video"
+
+
+class FeatureChoice(NamedTuple):
+    """What distances are worked out from; the paper's best by default."""
+
+    visual: Visual = Visual.LOCAL
+    hand: HandKinematics = HandKinematics.ALL
+    object: ObjectKinematics = ObjectKinematics.ALL
+
+
 class Views(NamedTuple):
     """cameras (B, 3, 3) of the crops, pixels; wrists_m (B, 3) where the wrists are."""
 
     cameras: Tensor
     wrists_m: Tensor
+
+
+_PAPER_FEATURES: Final = FeatureChoice()
 
 
 class Seen(NamedTuple):
@@ -150,12 +171,14 @@ class GSDFNetwork(nn.Module):
 
     rest_m
         (21, 3) keypoints of the rest hand that inverse kinematics bends.
-    is_video
-        Frames of a sample help each other.
+    features
+        What distances are worked out from.
     width
         Channels after the trunk's stem.
     doublings
         See ``VolumeHeatmaps``.
+    map_size
+        Edge in cells of the feature maps: a sixteenth of the crop's pixels.
     """
 
     def __init__(
@@ -164,22 +187,23 @@ class GSDFNetwork(nn.Module):
         conventions: Conventions,
         sharing: Sharing = Sharing.ASYMMETRIC,
         *,
-        is_video: bool = False,
+        features: FeatureChoice = _PAPER_FEATURES,
         width: int = PAPER_WIDTH,
         doublings: int = PAPER_DOUBLINGS,
+        map_size: int = MAP_SIZE,
     ) -> None:
         super().__init__()
-        self.conventions, self.sharing = conventions, sharing
+        self.conventions, self.sharing, self.features = conventions, sharing, features
         channels, hidden = _NECK_GROWTH * width, _HEAD_GROWTH * width
         self.pose = PoseNetwork(width, conventions, doublings)
         self.trunk = None if sharing is Sharing.SINGLE else ResNet18(width)
         self.frames = HandFrames(rest_m, conventions)
         self.center = VolumeHeatmaps(self.pose.trunk.channels_out, channels, 1, doublings)
         self.map_neck = upsampling(self.pose.trunk.channels_out, channels, 1)
-        self.video = VideoTransformer(channels) if is_video else None
+        self.video = _attention(features.visual, channels, map_size)
         self.encoder = nn.Linear(channels + PLACE_FEATURES, channels)
-        self.hand_head = SdfHead(channels + HAND_FEATURES, hidden)
-        self.object_head = SdfHead(channels + OBJECT_FEATURES, hidden)
+        self.hand_head = SdfHead(channels + features.hand.feature_count, hidden)
+        self.object_head = SdfHead(channels + features.object.feature_count, hidden)
 
     def train(self, mode: bool = True) -> GSDFNetwork:
         """Where the pose has a trunk of its own it is learned before, and its norms stay, too."""
@@ -217,8 +241,11 @@ class GSDFNetwork(nn.Module):
         """What (B, 3, 256, 256) images show, each by itself."""
         features = self._features(images)
         joints, centers = self.pose.joints, self.center
+        maps = self.map_neck(features.distances)
+        if self.features.visual is Visual.GLOBAL:
+            maps = maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
         return Seen(
-            self.map_neck(features.distances),
+            maps,
             joints.volumes(features.hand),
             centers.volumes(features.object),
         )
@@ -235,21 +262,18 @@ class GSDFNetwork(nn.Module):
         """The scene of maps, joints and centres that are known."""
         transforms = self.frames(joints_m)
         about_wrist = (joints_m - views.wrists_m[:, None]).detach()
-        unit_m = self.conventions.unit_m
+        unit_m, order = self.conventions.unit_m, self.conventions.features
+        to_centers_m = centers_m - views.wrists_m
+        hand = hand_features(transforms, unit_m)
+        held = object_features(transforms, about_wrist, to_centers_m, unit_m, order)
         return Scene(
             views,
             maps,
             transforms,
             joints_m,
             centers_m,
-            hand_features(transforms, unit_m),
-            object_features(
-                transforms,
-                about_wrist,
-                centers_m - views.wrists_m,
-                unit_m,
-                self.conventions.features,
-            ),
+            hand.first(self.features.hand.feature_count),
+            held.first(self.features.object.feature_count),
         )
 
     def distances(self, scene: Scene, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -281,6 +305,12 @@ class GSDFNetwork(nn.Module):
             hand = self.pose.trunk(images)
         shape = hand if self.trunk is None else self.trunk(images)
         return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
+
+
+def _attention(visual: Visual, channels: int, map_size: int) -> VideoTransformer | None:
+    if visual not in (Visual.SPATIAL, Visual.VIDEO):
+        return None
+    return VideoTransformer(channels, map_size, has_time=visual is Visual.VIDEO)
 
 
 class _Features(NamedTuple):

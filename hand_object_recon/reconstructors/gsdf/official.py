@@ -19,7 +19,7 @@ from hand_object_recon.networks.official_checkpoint import (
     state_within,
 )
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
-from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork
+from hand_object_recon.reconstructors.gsdf.network import FeatureChoice, GSDFNetwork, Visual
 
 _WRAPPER: Final = "network"
 _TRUNK: Final = r"(pose\.)?trunk\."
@@ -82,7 +82,8 @@ def load_official(checkpoint: Path, rest_m: Tensor, recon_scale: float) -> GSDFN
     """
     state = converted_state(read_checkpoint(checkpoint))
     is_video = any(name.startswith("video.") for name in state)
-    network = GSDFNetwork(rest_m, official_conventions(recon_scale), is_video=is_video)
+    features = FeatureChoice(Visual.VIDEO if is_video else Visual.LOCAL)
+    network = GSDFNetwork(rest_m, official_conventions(recon_scale), features=features)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

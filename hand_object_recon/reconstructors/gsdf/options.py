@@ -15,8 +15,12 @@ from hand_object_recon.reconstructors.gsdf.conventions import (
     Conventions,
     Source,
 )
+from hand_object_recon.reconstructors.gsdf.kinematic_features import (
+    HandKinematics,
+    ObjectKinematics,
+)
 from hand_object_recon.reconstructors.gsdf.losses import LossSource
-from hand_object_recon.reconstructors.gsdf.network import Sharing
+from hand_object_recon.reconstructors.gsdf.network import FeatureChoice, Sharing, Visual
 
 METHOD: Final = "gsdf"
 VIDEO_FRAMES: Final = 3
@@ -36,7 +40,7 @@ class GSDFOptions(AugmentationOptions):
     part
         What the stage trains.
     image_size
-        Edge of the crop in pixels: 256 in the paper. The network for videos needs that.
+        Edge of the crop in pixels: 256 in the paper.
     width
         Channels after the trunks' stems: 64 in the paper.
     heatmap_doublings
@@ -44,6 +48,9 @@ class GSDFOptions(AugmentationOptions):
         the paper.
     sharing
         Which parts share a trunk.
+    visual, hand_kinematics, object_kinematics
+        What distances are worked out from: variants of tables 3, 1 and 2. ``frames`` says whether
+        it is a network for videos.
     frames
         1, or 3 for the network of videos.
     earlier_s
@@ -86,6 +93,9 @@ class GSDFOptions(AugmentationOptions):
     width: int = Field(64, ge=24, le=256, multiple_of=8)
     heatmap_doublings: int = Field(PAPER_DOUBLINGS, ge=1, le=4)
     sharing: Sharing = Sharing.ASYMMETRIC
+    visual: Visual = Visual.LOCAL
+    hand_kinematics: HandKinematics = HandKinematics.ALL
+    object_kinematics: ObjectKinematics = ObjectKinematics.ALL
     frames: Literal[1, 3] = 1
     earlier_s: tuple[float, float] = (1 / 6, 2 / 6)
     hand_model: str = "open_hand"
@@ -116,10 +126,12 @@ class GSDFOptions(AugmentationOptions):
             raise ValueError(
                 f"points is {self.points}; a record keeps kept_points={self.kept_points}"
             )
-        if self.frames == VIDEO_FRAMES and self.image_size != IMAGE_SIZE:
+        if self.visual is Visual.VIDEO or (
+            self.frames == VIDEO_FRAMES and self.visual is not Visual.LOCAL
+        ):
             raise ValueError(
-                f"image_size is {self.image_size} and frames is {VIDEO_FRAMES}; the network for "
-                f"videos sees crops of {IMAGE_SIZE} pixels"
+                f"visual is {self.visual.value} with frames={self.frames}; leave visual out, and "
+                f"set frames to {VIDEO_FRAMES} for the network of videos"
             )
         if self.part is Part.POSE and self.sharing is not Sharing.ASYMMETRIC:
             raise ValueError(
@@ -127,6 +139,12 @@ class GSDFOptions(AugmentationOptions):
                 "learned with the rest, in one stage"
             )
         return self
+
+    @property
+    def feature_choice(self) -> FeatureChoice:
+        """What distances are worked out from."""
+        visual = Visual.VIDEO if self.frames == VIDEO_FRAMES else self.visual
+        return FeatureChoice(visual, self.hand_kinematics, self.object_kinematics)
 
     @property
     def conventions(self) -> Conventions:

@@ -18,7 +18,7 @@ from torch import Tensor
 from hand_object_recon.networks.frame_memory import FrameMemory
 from hand_object_recon.reconstructors.gsdf.folded_field import folded_fields, scene_row
 from hand_object_recon.reconstructors.gsdf.hand_views import CropBatch
-from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Seen, Views
+from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Scene, Seen, Views, Visual
 from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
 
 FloatArray = NDArray[np.floating[Any]]
@@ -91,7 +91,8 @@ def look_of(network: GSDFNetwork, device: torch.device, earlier: FrameMemory[Ten
     def look(batch: CropBatch) -> Sight:
         seen = network.look(batch.images[:, 0].to(device))
         if network.video is not None:
-            frames = _with_earlier(seen.maps, batch, earlier)
+            is_video = network.features.visual is Visual.VIDEO
+            frames = _with_earlier(seen.maps, batch, earlier) if is_video else seen.maps[:, None]
             seen = seen._replace(maps=network.video(frames)[:, 0])
         return NetworkSight(network, seen, batch.cameras.to(device))
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.trained_network import TrainedNetwork, read_trained_network
+from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE, MAP_SIZE
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, PoseStage
-from hand_object_recon.reconstructors.gsdf.options import METHOD, VIDEO_FRAMES, GSDFOptions, Part
+from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions, Part
+
+_PIXELS_PER_MAP_CELL: Final = IMAGE_SIZE // MAP_SIZE
 
 TrainedGSDF = TrainedNetwork[GSDFNetwork, GSDFOptions]
 """A network in evaluation mode, and what it was trained with."""
@@ -49,7 +53,8 @@ def _whole_network(options: GSDFOptions) -> GSDFNetwork:
         rest_keypoints(model),
         options.conventions,
         options.sharing,
-        is_video=options.frames == VIDEO_FRAMES,
+        features=options.feature_choice,
         width=options.width,
         doublings=options.heatmap_doublings,
+        map_size=options.image_size // _PIXELS_PER_MAP_CELL,
     )

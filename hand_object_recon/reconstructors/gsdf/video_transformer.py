@@ -17,22 +17,30 @@ _GROWTH: Final = 4
 
 
 class VideoTransformer(nn.Module):
-    """Eight layers over space, then eight over time; the order of frames does not matter."""
+    """Eight layers over space, then eight over time; the order of frames does not matter.
 
-    def __init__(self, channels: int) -> None:
+    map_size
+        Edge of the maps in cells.
+    has_time
+        Without it frames do not help each other.
+    """
+
+    def __init__(self, channels: int, map_size: int = MAP_SIZE, *, has_time: bool = True) -> None:
         super().__init__()
         self.embed = nn.Linear(channels, channels)
-        self.places = nn.Parameter(torch.randn(1, 1, MAP_SIZE**2, channels))
+        self.places = nn.Parameter(torch.randn(1, 1, map_size**2, channels))
         self.spatial = _Stack(channels)
-        self.temporal = _Stack(channels)
+        self.temporal = _Stack(channels) if has_time else None
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, F, C, H, W) maps of F frames, each helped by the others."""
         count, frames, _, height, width = maps.shape
         tokens = self.embed(maps.flatten(3).mT) + self.places
         tokens = self.spatial(tokens.flatten(0, 1)).reshape(tokens.shape)
-        tokens = self.temporal(tokens.transpose(1, 2).flatten(0, 1))
-        by_cell: Tensor = tokens.reshape(count, height * width, frames, -1)
+        by_cell: Tensor = tokens.transpose(1, 2)
+        if self.temporal is not None:
+            by_cell = self.temporal(by_cell.flatten(0, 1))
+        by_cell = by_cell.reshape(count, height * width, frames, -1)
         return by_cell.permute(0, 2, 3, 1).reshape(maps.shape)
 
 
