@@ -94,7 +94,7 @@ def recording(
 
 @evaluate.command()
 def dataset(
-    name: Annotated[str, typer.Argument(help="Name of the data set: synthetic.")],
+    name: Annotated[str, typer.Argument(help="synthetic, or a name that datasets list tells.")],
     out: Out,
     path: Annotated[
         Path | None,
@@ -109,6 +109,13 @@ def dataset(
     frames_per_sequence: Annotated[
         int, typer.Option(min=1, help="Frames of each such video, at 30 Hz.")
     ] = 300,
+    every: Annotated[int, typer.Option(min=1, help="Of a published set, every N-th frame.")] = 1,
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of a published set's object meshes.")
+    ] = None,
+    hand_model: Annotated[
+        str, typer.Option(help="Name MANO was imported under, for a published set's truth.")
+    ] = "mano",
     reconstructor: Reconstructors = None,
     workers: Workers = 1,
     config: ConfigFile = None,
@@ -125,12 +132,26 @@ def dataset(
 
     settings = load_config(config, set_ or [])
     wanted = None if sequences is None else SequenceRequest(sequences, frames_per_sequence)
-    request = DatasetRequest(path, split, frames, settings, wanted, out / RECORDINGS, workers)
+    request = DatasetRequest(
+        path,
+        split,
+        frames,
+        settings,
+        wanted,
+        out / RECORDINGS,
+        workers,
+        every,
+        models,
+        hand_model,
+    )
     source = open_dataset(name, request)
     place = [str(path)] if path is not None else ["--frames", str(frames)]
     if sequences is not None:
         place = ["--sequences", str(sequences), "--frames-per-sequence", str(frames_per_sequence)]
     command = ["dataset", name, *place, "--split", split, "--out", str(out)]
+    command += ["--every", str(every)] if every > 1 else []
+    command += ["--models", str(models)] if models is not None else []
+    command += ["--hand-model", hand_model] if hand_model != "mano" else []
     _evaluate(source, settings, reconstructor, out, workers, command)
 
 

@@ -12,6 +12,8 @@ from hand_object_recon.core.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from hand_object_recon.core.annotation import AnnotatedFrame
+    from hand_object_recon.datasets.base import Dataset
+    from hand_object_recon.datasets.choice import DatasetChoice
     from hand_object_recon.evaluation.benchmarking.frame_source import FrameSource
 
 _SPLITS: Final = ("train", "val", "test")
@@ -41,6 +43,9 @@ class DatasetRequest:
     sequences
         Videos to be made instead of single frames, as recordings in ``recordings`` by so many
         ``workers``.
+    every, models, hand_model
+        Of a published data set: each how manieth frame of a sequence, folder of objects' meshes,
+        name of the imported MANO.
     """
 
     path: Path | None
@@ -50,6 +55,9 @@ class DatasetRequest:
     sequences: SequenceRequest | None = None
     recordings: Path = Path(RECORDINGS)
     workers: int = 1
+    every: int = 1
+    models: Path | None = None
+    hand_model: str = "mano"
 
 
 def open_dataset(name: str, request: DatasetRequest) -> FrameSource:
@@ -63,8 +71,11 @@ def open_dataset(name: str, request: DatasetRequest) -> FrameSource:
         Its files are not there.
     """
     if name not in DATASETS:
+        return _published(name, request)
+    if request.every > 1 or request.models is not None:
         raise InvalidValueError(
-            f"data set {name!r} is not known; known are {', '.join(sorted(DATASETS))}"
+            f"--every {request.every} and --models {request.models} are for published data sets; "
+            f"leave them out for {name}"
         )
     return DATASETS[name](request)
 
@@ -121,6 +132,55 @@ class MadeFrames:
         return [
             indices[at : at + FRAMES_PER_TAKE] for at in range(0, len(indices), FRAMES_PER_TAKE)
         ]
+
+
+@dataclass(frozen=True)
+class PublishedSequences:
+    """A published data set; each process indexes it once."""
+
+    choice: DatasetChoice
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"dataset": self.choice.identity()}
+
+    def sequences(self) -> tuple[str, ...]:
+        return self._dataset().sequences
+
+    def read(self, sequence: str) -> Iterator[AnnotatedFrame]:
+        return self._dataset().read(sequence)
+
+    def _dataset(self) -> Dataset:
+        from hand_object_recon.datasets.registry import open_dataset
+
+        return open_dataset(self.choice)
+
+
+def _published(name: str, request: DatasetRequest) -> FrameSource:
+    """A data set of the room ``datasets``, read from the user's folder."""
+    from hand_object_recon.datasets.choice import DatasetChoice
+    from hand_object_recon.datasets.registry import dataset_card, dataset_names
+    from hand_object_recon.evaluation.benchmarking.annotated_source import AnnotatedSource
+
+    if name not in dataset_names():
+        known = ", ".join((*sorted(DATASETS), *dataset_names()))
+        raise InvalidValueError(f"data set {name!r} is not known; known are {known}")
+    if request.path is None:
+        raise InvalidValueError(
+            f"{name} is read from a folder: give PATH (get it from {dataset_card(name).page})"
+        )
+    if request.sequences is not None:
+        raise InvalidValueError(f"--sequences makes synthetic videos; leave it out for {name}")
+    choice = DatasetChoice(
+        name=name,
+        path=request.path,
+        split=request.split,
+        every=request.every,
+        models=request.models,
+        hand_model=request.hand_model,
+    )
+    source = PublishedSequences(choice)
+    source.sequences()
+    return AnnotatedSource(f"{name} {request.split}", source, dataset_card(name).is_video)
 
 
 def _synthetic(request: DatasetRequest) -> FrameSource:

@@ -15,6 +15,7 @@ from hand_object_recon import __version__
 from hand_object_recon.cli.ablate import ablate
 from hand_object_recon.cli.compile import compile_
 from hand_object_recon.cli.config import config
+from hand_object_recon.cli.datasets import datasets
 from hand_object_recon.cli.demo import demo
 from hand_object_recon.cli.evaluate import evaluate
 from hand_object_recon.cli.export_mesh import export_mesh
@@ -55,6 +56,7 @@ app.command()(config)
 app.command("compile")(compile_)
 app.add_typer(hand_model)
 app.add_typer(evaluate)
+app.add_typer(datasets)
 
 
 def _print_version(wanted: bool) -> None:

@@ -21,6 +21,10 @@ class RecordingError(HandObjectReconError):
     """A recording cannot be opened, or lacks what the pipeline needs."""
 
 
+class DatasetError(HandObjectReconError):
+    """A data set's folder, split or file is missing or damaged."""
+
+
 class FrameError(HandObjectReconError):
     """One frame cannot be used; the frames around it still can."""
 

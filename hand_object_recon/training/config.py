@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.datasets.choice import DatasetChoice
 
 _LATER_SETTINGS: Final = ("scene", "two_hands_share", "tracks", "sequences")
 
@@ -76,7 +77,7 @@ class SyntheticData(_Section):
 
 
 class DataSettings(_Section):
-    """Where samples come from.
+    """Where samples come from: one source for each store that is not there yet.
 
     store
         Folder of the samples' records; made from the source when it is not there yet.
@@ -86,6 +87,8 @@ class DataSettings(_Section):
         Source of each, drawn from the splits ``train`` and ``val``.
     shards, validation_shards
         Or folders that ``synthesize`` wrote.
+    dataset, validation_dataset
+        Or a published data set: its name, the folder it is in, its split, and which of its frames.
     build_workers
         Processes that make records.
     """
@@ -96,7 +99,18 @@ class DataSettings(_Section):
     validation_synthetic: SyntheticData | None = None
     shards: Path | None = None
     validation_shards: Path | None = None
+    dataset: DatasetChoice | None = None
+    validation_dataset: DatasetChoice | None = None
     build_workers: int = Field(0, ge=0, le=256)
+
+    @model_validator(mode="after")
+    def _one_source_each(self) -> DataSettings:
+        for prefix in ("", "validation_"):
+            names = [f"{prefix}{source}" for source in ("synthetic", "shards", "dataset")]
+            given = [name for name in names if getattr(self, name) is not None]
+            if len(given) > 1:
+                raise ValueError(f"{' and '.join(given)} are both given; samples have one source")
+        return self
 
 
 class ScheduleSettings(_Section):
@@ -125,7 +139,7 @@ class StageSettings(_Section):
         Everything is, by default.
     begin_copies
         Prefixes of names, each with that of the tensors it begins as a copy of:
-        ``{trunk.: pose.trunk.}``.
+        ``{trunk.: pose.trunk.}``. With it ``begin_from`` may be a file of another method.
     method_options
         Options of the method that differ in this stage.
     """

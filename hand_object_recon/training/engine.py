@@ -18,7 +18,6 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.utils.data import DataLoader
 
 from hand_object_recon.core.errors import ConfigError
-from hand_object_recon.networks.weights import load_weights
 from hand_object_recon.training.checkpoints import (
     CHECKPOINT_FILE,
     load_checkpoint,
@@ -141,11 +140,20 @@ class Training:
         """Both stores; one process makes what is missing while the others wait."""
         data = self._config.data
         wanted = (
-            ("training", data.store, StoreSource("train", data.synthetic, data.shards)),
+            (
+                "training",
+                data.store,
+                StoreSource("train", data.synthetic, data.shards, data.dataset),
+            ),
             (
                 "validation",
                 data.validation_store,
-                StoreSource("val", data.validation_synthetic, data.validation_shards),
+                StoreSource(
+                    "val",
+                    data.validation_synthetic,
+                    data.validation_shards,
+                    data.validation_dataset,
+                ),
             ),
         )
         opened = []
@@ -195,10 +203,10 @@ class Training:
         # Convolutions on a CPU take little more than half the time with channels last.
         network = convert_conv2d_weight_memory_format(method.build_network(), torch.channels_last)
         if settings.begin_from is not None:
-            stored = load_weights(settings.begin_from, config.method).tensors
-            state = beginning(state or {}, stored, settings.begin_names)
-        if state is not None and checkpoint is None:
+            state = beginning(state or {}, settings.begin_from, config.method, settings)
+        elif state is not None:
             state = with_copies(state, settings.begin_copies)
+        if state is not None and checkpoint is None:
             self._say_what_is_new(settings, begin_with(network, state))
         freeze(network, settings.frozen)
         optimizer = build_optimizer(network, config, settings)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.networks.weights import load_weights, read_weights
 from hand_object_recon.training.config import StageSettings, TrainingConfig
 from hand_object_recon.training.moving_average import MovingAverage
 
@@ -33,16 +35,31 @@ def freeze(network: nn.Module, patterns: Iterable[str]) -> None:
 
 
 def beginning(
-    before: Mapping[str, Tensor], stored: Mapping[str, Tensor], patterns: Sequence[str]
+    before: Mapping[str, Tensor], path: Path, method: str, settings: StageSettings
 ) -> dict[str, Tensor]:
-    """What a stage begins with: all that is stored, or what of it matches a pattern, and the rest
-    as it was before.
+    """What a stage begins with that begins with a file; ``before`` is how the last one ended.
+
+    Of a file of another method nothing is taken but what is copied.
 
     Raises
     ------
     ConfigError
-        A pattern matches nothing.
+        A pattern or a prefix matches nothing.
+    InvalidValueError
+        The file is not there, is damaged, or is of another method and nothing of it is copied.
     """
+    stored = read_weights(path)
+    if settings.begin_copies and stored.description["method"] != method:
+        copies = copied(stored.tensors, settings.begin_copies)
+        return {**before, **copies}
+    state = _chosen(before, load_weights(path, method).tensors, settings.begin_names)
+    return with_copies(state, settings.begin_copies)
+
+
+def _chosen(
+    before: Mapping[str, Tensor], stored: Mapping[str, Tensor], patterns: Sequence[str]
+) -> dict[str, Tensor]:
+    """All that is stored, or what of it matches a pattern, and the rest as it was before."""
     if not patterns:
         return dict(stored)
     chosen: dict[str, Tensor] = {}
@@ -62,13 +79,18 @@ def with_copies(state: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[
     ConfigError
         Nothing has the prefix that is copied from.
     """
-    copied: dict[str, Tensor] = {}
+    return {**state, **copied(state, copies)}
+
+
+def copied(state: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[str, Tensor]:
+    """What has one of the prefixes that are copied from, under its new name."""
+    found_again: dict[str, Tensor] = {}
     for prefix, source in copies.items():
         found = {name: value for name, value in state.items() if name.startswith(source)}
         if not found:
             raise ConfigError(f"begin_copies: no tensor's name begins with {source!r}")
-        copied |= {prefix + name.removeprefix(source): value for name, value in found.items()}
-    return {**state, **copied}
+        found_again |= {prefix + name.removeprefix(source): value for name, value in found.items()}
+    return found_again
 
 
 def begin_with(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Makes a store of records from synthetic takes or from shards; goes on where it was stopped."""
+"""Makes a store of records from takes, shards or a data set; goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ import cv2
 import torch
 
 from hand_object_recon.core.annotation import AnnotatedFrame
-from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.datasets.base import Dataset
+from hand_object_recon.datasets.choice import DatasetChoice
+from hand_object_recon.datasets.registry import open_dataset
 from hand_object_recon.networks.trainable import TrainableMethod
 from hand_object_recon.synthesis.objects.catalogue import Split
 from hand_object_recon.synthesis.output.shards import read_shards
@@ -32,22 +35,30 @@ from hand_object_recon.training.sample_store import (
 from hand_object_recon.training.synthetic_frames import frames_of_take, sample_settings
 
 _TAKES_PER_PART: Final = 8
+_FRAMES_PER_PART: Final = 1024
 
 OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class StoreSource:
-    """What a store is made of: synthetic takes of a split, or a folder of shards."""
+    """What a store is made of: synthetic takes of a split, a folder of shards, or a data set."""
 
     split: Split
     synthetic: SyntheticData | None
     shards: Path | None
+    dataset: DatasetChoice | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return any(source is not None for source in (self.synthetic, self.shards, self.dataset))
 
     def identity(self) -> dict[str, Any]:
         """What must agree for a store to be taken as it is."""
         if self.synthetic is not None:
             return {"split": str(self.split), **self.synthetic.identity()}
+        if self.dataset is not None:
+            return {"dataset": self.dataset.identity()}
         return {"shards": str(self.shards)}
 
 
@@ -79,15 +90,32 @@ def open_or_build_store(
     identity = {"method": method, **settings, "source": source.identity()}
     if (folder / META_FILE).exists():
         found = read_meta(folder)["identity"]
-        has_source = source.synthetic is not None or source.shards is not None
-        if has_source and found != identity:
+        if source.is_given and found != identity:
             raise ConfigError(
                 f"the store in {folder} was made from {found}, the configuration says {identity}; "
                 "name another folder, or remove this one"
             )
         return SampleStore(folder)
     _build(folder, method, options, source, identity, workers, on_progress)
-    return SampleStore(folder)
+    return _opened(folder, method, source)
+
+
+def _opened(folder: Path, method: str, source: StoreSource) -> SampleStore:
+    """The store just made. An empty one is removed, and what its data set lacks is said."""
+    try:
+        return SampleStore(folder)
+    except InvalidValueError as error:
+        if source.dataset is None:
+            raise
+        (folder / META_FILE).unlink()
+        for part in folder.glob("part-*"):
+            part.unlink()
+        data = source.dataset
+        notes = "; ".join(open_dataset(data).notes()) or "its frames hold no such truth"
+        raise ConfigError(
+            f"{error}, or none with what {method} learns from: {notes} "
+            f"(hand-object-recon datasets check {data.name} {data.path} --split {data.split})"
+        ) from None
 
 
 def _build(
@@ -120,9 +148,11 @@ def _part_count(folder: Path, source: StoreSource) -> int:
         return -(-source.synthetic.takes // _TAKES_PER_PART)
     if source.shards is not None:
         return len(_shard_files(source.shards))
+    if source.dataset is not None:
+        return -(-len(open_dataset(source.dataset)) // _FRAMES_PER_PART)
     raise ConfigError(
         f"there is no store of samples in {folder} and nothing to make it from; give "
-        "data.synthetic or data.shards"
+        "data.synthetic, data.shards or data.dataset"
     )
 
 
@@ -161,6 +191,16 @@ def _sequences(job: _Job) -> Iterator[tuple[int, Iterable[AnnotatedFrame]]]:
         for frame in read_shards([shard]):
             number = numbers.setdefault(frame.sequence, len(numbers))
             yield (job.part << 20) + number, [frame]
+    elif job.source.dataset is not None:
+        yield from _dataset_frames(open_dataset(job.source.dataset), job.part)
+
+
+def _dataset_frames(dataset: Dataset, part: int) -> Iterator[tuple[int, Iterable[AnnotatedFrame]]]:
+    """Images that are no video have a sequence each: no other is earlier than they are."""
+    first = part * _FRAMES_PER_PART
+    for index in range(first, min(first + _FRAMES_PER_PART, len(dataset))):
+        number = dataset.place(index).sequence if dataset.card.is_video else index
+        yield number, [dataset[index]]
 
 
 def _stored(

@@ -79,6 +79,17 @@ def draw_overlay(
     return image
 
 
+def draw_skeleton(image: Image, joints_px: Pixels, style: DrawingStyle) -> None:
+    """Draw (21, 2) pixels of joints and the bones between them into an image, a colour a finger."""
+    for parent, child in BONES:
+        draw_line(image, joints_px[parent], joints_px[child], OUTLINE_COLOR, style.bone + 2)
+    for parent, child in BONES:
+        draw_line(image, joints_px[parent], joints_px[child], keypoint_color(child), style.bone)
+    for index, joint_px in enumerate(joints_px):
+        draw_dot(image, joint_px, OUTLINE_COLOR, style.joint + 1)
+        draw_dot(image, joint_px, keypoint_color(index), style.joint)
+
+
 def _draw_meshes(
     image: Image,
     camera: CameraIntrinsics,
@@ -136,20 +147,10 @@ def _draw_hand(
     if not (hand.joints_m[:, 2] > 0).all():
         return
     joints_px = project(hand.joints_m, camera)
-    _draw_skeleton(image, joints_px, style)
+    draw_skeleton(image, joints_px, style)
     mesh_px = project(hand.vertices_m, camera)
     anchor = np.nanmin(np.concatenate([joints_px, mesh_px]), axis=0)
     draw_label(image, anchor, _label(hand), SIDE_COLORS[hand.side], style, is_below=False)
-
-
-def _draw_skeleton(image: Image, joints_px: Pixels, style: DrawingStyle) -> None:
-    for parent, child in BONES:
-        draw_line(image, joints_px[parent], joints_px[child], OUTLINE_COLOR, style.bone + 2)
-    for parent, child in BONES:
-        draw_line(image, joints_px[parent], joints_px[child], keypoint_color(child), style.bone)
-    for index, joint_px in enumerate(joints_px):
-        draw_dot(image, joint_px, OUTLINE_COLOR, style.joint + 1)
-        draw_dot(image, joint_px, keypoint_color(index), style.joint)
 
 
 def _draw_object(

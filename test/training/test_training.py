@@ -303,6 +303,24 @@ def test_parts_can_begin_as_copies_of_others(training_values: MakeValues, tmp_pa
         run(training_values(stages=stages), tmp_path)
 
 
+def test_a_trunk_can_begin_as_that_of_another_method(
+    training_values: MakeValues, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    own = build_method("h2onet", training_values()["method_options"]).build_network().state_dict()
+    names = {name for name in own if name.startswith("backbone.") and name.endswith("weight")}
+    stored = {"trunk." + name: torch.full_like(own[name], 0.5) for name in names}
+    stored |= {"head.weight": torch.ones(1)}
+    save_weights(other, Weights(stored, {"method": "gsdf", "licence": "Apache-2.0"}))
+    stage = {"name": "one", "epochs": 0.01, "learning_rate": 1e-9, "begin_from": str(other)}
+    copies = {"backbone.": "trunk.backbone."}
+    assert run(training_values(stages=[{**stage, "begin_copies": copies}]), tmp_path / "copied")
+    found = load_weights(tmp_path / "copied/one.safetensors", "h2onet").tensors
+    assert all((found[name] - 0.5).abs().max() < 1e-6 for name in names)
+    with pytest.raises(InvalidValueError, match="gsdf"):
+        run(training_values(stages=[stage]), tmp_path / "refused")
+
+
 def test_a_folder_with_a_training_is_not_overwritten(
     training_values: MakeValues, tmp_path: Path
 ) -> None:

@@ -69,7 +69,7 @@ class AnnotatedSource:
         Raises
         ------
         InvalidValueError
-            A hand has no mesh.
+            Some hands have a mesh and others not.
         """
         stamps_ns: list[int] = []
         hands: list[tuple[int, HandAnnotation]] = []
@@ -93,22 +93,25 @@ def _hand_truth(hands: Sequence[tuple[int, HandAnnotation]]) -> HandTruth:
         joints_m=np.array([hand.joints_m for hand in annotations], dtype=np.float64).reshape(
             -1, KEYPOINT_COUNT, 3
         ),
-        vertices_m=np.array([_vertices(hand) for hand in annotations], dtype=np.float64).reshape(
-            len(hands), -1 if hands else 0, 3
-        ),
-        topologies=tuple(hand.topology for hand in annotations),
+        vertices_m=_meshes_m(annotations),
+        topologies=tuple("" if hand.vertices_m is None else hand.topology for hand in annotations),
         sides=tuple(hand.side for hand in annotations),
         visible_share=_known([hand.visible_share for hand in annotations]),
         touching=_known([hand.touching for hand in annotations]),
     )
 
 
-def _vertices(hand: HandAnnotation) -> NDArray[np.float32]:
-    if hand.vertices_m is None:
+def _meshes_m(hands: Sequence[HandAnnotation]) -> NDArray[np.float64]:
+    """(N, V, 3) vertices; V is 0 where the truth has joints alone."""
+    meshes = [hand.vertices_m for hand in hands if hand.vertices_m is not None]
+    if meshes and len(meshes) < len(hands):
         raise InvalidValueError(
-            f"a true {hand.side} hand has no vertices_m; an evaluation needs the mesh of each"
+            f"{len(hands) - len(meshes)} of {len(hands)} true hands of a sequence have no "
+            "vertices_m; either all have a mesh, or none"
         )
-    return hand.vertices_m
+    if not meshes:
+        return np.zeros((len(hands), 0, 3))
+    return np.array(meshes, dtype=np.float64)
 
 
 def _known(values: Sequence[Any]) -> NDArray[Any] | None:

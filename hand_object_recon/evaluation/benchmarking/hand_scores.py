@@ -61,19 +61,18 @@ def joint_scores(hands: PairedHands) -> ScoreGroup:
 
 
 def surface_scores(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> ScoreGroup:
-    """Errors of the hands' surfaces; vertices are compared where the topologies agree.
+    """Errors of the hands' surfaces; vertices are compared where the topologies agree, and nothing
+    where the truth has no meshes.
 
     topologies
         Triangles of the estimated meshes by topology name.
     """
-    scores = [
-        Score(
-            "surface_mm",
-            "truth to surface",
-            _surface_distance(hands, topologies),
-            hands.sequence_numbers,
-        )
-    ]
+    scores: list[Score] = []
+    meshes = np.flatnonzero(_true_counts(hands))
+    if len(meshes):
+        distance = _surface_distance(hands, meshes, topologies)
+        of = hands.sequence_numbers[meshes]
+        scores = [Score("surface_mm", "truth to surface", distance, of)]
     same = np.flatnonzero(hands.is_same_topology & _fits(hands))
     if hands.vertex_counts[same].any():
         of = hands.sequence_numbers[same]
@@ -154,15 +153,20 @@ def _over_vertices(
     return [joined(list(of_metric), "mm") for of_metric in zip(*parts, strict=True)]
 
 
-def _surface_distance(hands: PairedHands, topologies: Mapping[str, HandTopology]) -> MetricValue:
-    distances = np.full(len(hands), np.nan)
-    for row in np.flatnonzero(hands.vertex_counts > 0).tolist():
+def _surface_distance(
+    hands: PairedHands, rows: NDArray[np.intp], topologies: Mapping[str, HandTopology]
+) -> MetricValue:
+    """Of these hands, whose truth has a mesh."""
+    distances = np.full(len(rows), np.nan)
+    is_missing = hands.vertex_counts[rows] == 0
+    for place in np.flatnonzero(~is_missing).tolist():
+        row = int(rows[place])
         vertices = hands.estimated_vertices_m(row)
         if np.isfinite(vertices).all():
             faces = _faces(topologies, hands.estimated_topology(row))
             found = distances_to_surface(hands.true_vertices_m(row), vertices, faces)
-            distances[row] = MM_PER_M * found.mean()
-    return summarise(distances, "mm", hands.vertex_counts == 0)
+            distances[place] = MM_PER_M * found.mean()
+    return summarise(distances, "mm", is_missing)
 
 
 def _faces(topologies: Mapping[str, HandTopology], name: str) -> NDArray[np.int32]:
@@ -194,14 +198,20 @@ def _f_scores(hands: PairedHands) -> list[Score]:
 
 
 def _fits(hands: PairedHands) -> NDArray[np.bool_]:
-    """(N,) whether there is no estimate, or one with as many vertices as the truth."""
-    true_counts = {len(hands.true_vertices_m(number)) for number in range(len(hands))}
+    """(N,) whether the truth has a mesh, and the estimate as many vertices or there is none."""
+    counts = _true_counts(hands)
+    true_counts = set(counts.tolist()) - {0}
     if len(true_counts) > 1:
         raise InvalidValueError(
             f"true meshes have {min(true_counts)} and {max(true_counts)} vertices; evaluate "
             "sequences of different meshes apart"
         )
-    return np.isin(hands.vertex_counts, [0, *true_counts])
+    return (counts > 0) & np.isin(hands.vertex_counts, [0, *true_counts])
+
+
+def _true_counts(hands: PairedHands) -> NDArray[np.intp]:
+    """(N,) vertices of each true mesh, 0 where the truth has joints alone."""
+    return np.array([len(hands.true_vertices_m(row)) for row in range(len(hands))], dtype=np.intp)
 
 
 def _both_hands(hands: PairedHands) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

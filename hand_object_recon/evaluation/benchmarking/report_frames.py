@@ -199,7 +199,10 @@ def _scene(
     true_vertices = hands.true_vertices_m(row)
     true_faces = _faces_of(true_topologies, true_name, len(true_vertices))
     estimate = hands.estimated_vertices_m(row)
-    error_m = _distances(estimate, true_vertices, true_faces)
+    error_mm = None
+    if len(true_vertices):
+        error_m = _distances(estimate, true_vertices, true_faces)
+        error_mm = (MM_PER_M * error_m).astype(np.float32)
     faces = item.topologies[hands.estimated_topology(row)].faces
     side = sequence.results.side(pair.estimate) if pair.estimate is not None else None
     meshes = [
@@ -209,7 +212,7 @@ def _scene(
             faces,
             SIDE_COLORS[side] if side is not None else OBJECT_COLOR,
             "estimate",
-            (MM_PER_M * error_m).astype(np.float32),
+            error_mm,
         ),
         _true_mesh(true_vertices, true_faces, hands.joints.truth_m[row]),
         *_object_meshes(item, row),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.hand_model.importing.pickle_stand_ins import (
@@ -32,10 +32,11 @@ from hand_object_recon.hand_model.importing.pickle_stand_ins import (
 _LARGEST_FILE_BYTES: Final = 256 * 1024 * 1024
 
 
-def read_pickled_dict(path: Path) -> dict[str, Any]:
+def read_pickled_dict(path: Path, content: str = "hand model") -> dict[str, Any]:
     """Read a pickled dictionary of arrays, Python 2's included; values become stand-ins.
 
-    ``pickle_stand_ins.plain_array`` makes an array of a value.
+    ``pickle_stand_ins.plain_array`` makes an array of a value. ``content`` is what messages call
+    what the file should hold.
 
     Raises
     ------
@@ -45,9 +46,9 @@ def read_pickled_dict(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise InvalidValueError(f"{path} is larger than 256 MiB; it is no hand model")
+            raise InvalidValueError(f"{path} is larger than 256 MiB; it is no {content}")
         with path.open("rb") as file:
-            value = _RestrictedUnpickler(file, encoding="latin1").load()
+            value = _RestrictedUnpickler(file, content).load()
     except InvalidValueError:
         raise
     except OSError as error:
@@ -55,22 +56,26 @@ def read_pickled_dict(path: Path) -> dict[str, Any]:
     except Exception as error:
         # A damaged or hostile stream makes the unpickler fail in many ways, all of them harmless.
         raise InvalidValueError(
-            f"{path} is damaged or no pickle of a hand model ({type(error).__name__}: {error})"
+            f"{path} is damaged or no pickle of a {content} ({type(error).__name__}: {error})"
         ) from None
     if not isinstance(value, dict):
-        raise InvalidValueError(f"{path} holds a {type(value).__name__}, not a hand model's arrays")
+        raise InvalidValueError(f"{path} holds a {type(value).__name__}, not a {content}'s arrays")
     return {str(key): entry for key, entry in value.items()}
 
 
 class _RestrictedUnpickler(pickle._Unpickler):
     """The unpickler written in Python: the one in C mishandles buffers of damaged files."""
 
+    def __init__(self, file: BinaryIO, content: str) -> None:
+        super().__init__(file, encoding="latin1")
+        self._content = content
+
     def find_class(self, module: str, name: str) -> Any:
         allowed = _ALLOWED.get((module, name))
         if allowed is None:
             raise InvalidValueError(
-                f"the pickle asks for {module}.{name}, which no hand model needs; nothing of it "
-                "was run. Use the file from its maker's own site"
+                f"the pickle asks for {module}.{name}, which no {self._content} needs; nothing of "
+                "it was run. Use the file from its maker's own site"
             )
         return allowed
 
