@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,10 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.geometry.projection import back_project, project
 from hand_object_recon.hand_model.model import HandModel, load_hand_model
+from hand_object_recon.networks.annotated_crops import can_be_seen, crop_around
 from hand_object_recon.networks.crop_camera import CropCamera
 
 FloatArray = NDArray[np.floating[Any]]
-
-_LEAST_VISIBLE_SHARE: Final = 0.1
-_LEAST_EDGE_PX: Final = 24.0
 
 
 class CropRule(str, Enum):
@@ -38,7 +36,7 @@ def grasps(annotated: AnnotatedFrame) -> Iterator[tuple[HandAnnotation, Body]]:
     in the camera's axes."""
     for hand in annotated.truth.hands:
         held = _held_object(annotated, hand.side)
-        if held is not None and _is_visible(hand):
+        if held is not None and can_be_seen(hand):
             yield hand, _object_body(held)
 
 
@@ -60,10 +58,7 @@ def grasp_crop(
     rays = _framed_rays(hand.joints_m, held, camera, rule)
     if rays is None:
         return None
-    crop = CropCamera.around(rays, enlargement, is_mirrored=hand.side is HandSide.LEFT)
-    if 2.0 * crop.half_slope * min(camera.fx, camera.fy) < _LEAST_EDGE_PX:
-        return None
-    return crop.upright(hand.joints_m) if is_upright else crop
+    return crop_around(hand, rays, camera, enlargement, is_upright=is_upright)
 
 
 def true_vertices_m(hand: HandAnnotation, hand_model: str) -> tuple[HandModel, FloatArray]:
@@ -88,10 +83,6 @@ def _held_object(annotated: AnnotatedFrame, side: HandSide) -> ObjectAnnotation 
         if thing.held_by is not None and side in thing.held_by:
             return thing
     return None
-
-
-def _is_visible(hand: HandAnnotation) -> bool:
-    return hand.visible_share is None or hand.visible_share >= _LEAST_VISIBLE_SHARE
 
 
 def _object_body(thing: ObjectAnnotation) -> Body:

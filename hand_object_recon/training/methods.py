@@ -19,6 +19,10 @@ _METHODS: Final = {
         "CrossBranchTraining:CrossBranchOptions"
     ),
     "pdfnet": "hand_object_recon.reconstructors.pdfnet.training:PDFNetTraining:PDFNetOptions",
+    "intra_inter_graph": (
+        "hand_object_recon.reconstructors.intra_inter_graph.training:"
+        "IntraInterGraphTraining:IntraInterGraphOptions"
+    ),
 }
 
 

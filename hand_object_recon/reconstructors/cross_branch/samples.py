@@ -29,14 +29,12 @@ from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.depth_faults import DepthFaults, draw_faults
 from hand_object_recon.networks.grasp_crops import grasp_crop, grasps, true_vertices_m
+from hand_object_recon.networks.stored_depth import depth_to_units, units_to_depth
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.cross_branch.options import CrossBranchOptions, DepthTruth
 
 FloatArray = NDArray[np.floating[Any]]
 Arrays = dict[str, NDArray[Any]]
-
-DEPTH_UNIT_M: Final = 1e-4
-"""Of a record's depth."""
 
 _KEPT_EDGES: Final = 1.5  # of the network's crop: room to turn and scale
 _HAND_LABELS: Final = {HandSide.LEFT: MaskLabel.LEFT_HAND, HandSide.RIGHT: MaskLabel.RIGHT_HAND}
@@ -66,12 +64,12 @@ def grasp_records(
     In the axes of a camera that looks straight at the crop; left hands are mirrored into right
     ones. K pixels reach half as far again as the crop.
 
-    image (K, K, 3); depth (K, K) uint16 in ``DEPTH_UNIT_M`` along the crop camera's axis, 0 where
-    the sensor saw nothing; half_slope of the crop; joints_m (21, 3); visible_share of the hand,
-    NaN where it is not known. About the wrist: points_m (kept_points, 3) float16 of the object's
-    surface, center_m (3,) and radius_m of the object, and vertices_m (V, 3) of the hand where
-    ``hand_meshes`` says so. With ``DepthTruth.FOREGROUND`` true_depth (K, K), too: clean depth of
-    this hand and of objects, 0 elsewhere.
+    image (K, K, 3); depth (K, K) uint16 as ``stored_depth`` keeps it, along the crop camera's axis,
+    0 where the sensor saw nothing; half_slope of the crop; joints_m (21, 3); visible_share of the
+    hand, NaN where it is not known. About the wrist: points_m (kept_points, 3) float16 of the
+    object's surface, center_m (3,) and radius_m of the object, and vertices_m (V, 3) of the hand
+    where ``hand_meshes`` says so. With ``DepthTruth.FOREGROUND`` true_depth (K, K), too: clean
+    depth of this hand and of objects, 0 elsewhere.
 
     Raises
     ------
@@ -103,10 +101,10 @@ def network_sample(
     crop = CropCamera(np.eye(3), half_slope).moved(view.shift, view.scale, view.turn_rad)
     kept = CropCamera(np.eye(3), _KEPT_EDGES * half_slope).intrinsics(len(record["image"]))
     image = view.recolored(crop.cut(record["image"], kept, size))
-    depth_m = crop.cut_depth(_metres(record["depth"]), kept, size)
+    depth_m = crop.cut_depth(units_to_depth(record["depth"]), kept, size)
     true_depth_m = depth_m
     if options.depth_truth is DepthTruth.FOREGROUND:
-        true_depth_m = crop.cut_depth(_metres(record["true_depth"]), kept, size)
+        true_depth_m = crop.cut_depth(units_to_depth(record["true_depth"]), kept, size)
     if random is not None:
         depth_m = change.depth.applied(depth_m, true_depth_m > 0.0, random)
     sample: Arrays = {
@@ -143,7 +141,7 @@ def _record(
     share = np.nan if hand.visible_share is None else hand.visible_share
     record: Arrays = {
         "image": kept.cut(frame.rgb, frame.camera, size),
-        "depth": _units(kept.cut_depth(frame.depth_m, frame.camera, size)),
+        "depth": depth_to_units(kept.cut_depth(frame.depth_m, frame.camera, size)),
         "half_slope": _float32(crop.half_slope),
         "joints_m": _turned(hand.joints_m, crop.axes),
         "visible_share": _float32(share),
@@ -154,7 +152,7 @@ def _record(
         record["vertices_m"] = _turned(vertices_m - hand.joints_m[WRIST], crop.axes)
     if options.depth_truth is DepthTruth.FOREGROUND:
         clean_depth_m = _foreground_depth_m(annotated, hand.side)
-        record["true_depth"] = _units(kept.cut_depth(clean_depth_m, frame.camera, size))
+        record["true_depth"] = depth_to_units(kept.cut_depth(clean_depth_m, frame.camera, size))
     return record
 
 
@@ -189,16 +187,6 @@ def _chosen(points: NDArray[Any], count: int, random: np.random.Generator | None
     if random is None:
         return points[:count]
     return points[random.permutation(len(points))[:count]]
-
-
-def _units(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Nothing beyond 6.5 m is kept."""
-    units = np.rint(depth_m / DEPTH_UNIT_M)
-    return np.where(units <= np.iinfo(np.uint16).max, units, 0).astype(np.uint16)
-
-
-def _metres(units: NDArray[np.uint16]) -> NDArray[np.float32]:
-    return units.astype(np.float32) * np.float32(DEPTH_UNIT_M)
 
 
 def _turned(points: NDArray[Any], axes: FloatArray) -> NDArray[np.float32]:

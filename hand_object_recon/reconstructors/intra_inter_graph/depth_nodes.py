@@ -1,0 +1,64 @@
+"""What measured depth says of a node: beyond the paper, where x, y and z are all that nodes have.
+
+A network that sees colour alone guesses how large a hand is. Where its joints are in the crop and
+how large it thinks the hand is, together, say how far away the wrist must be. How far it is, the
+depth camera measured. So the ratio of both tells how much too small the hand was guessed.
+
+gap
+    Measured depth behind the node, seen along the camera's axis, over 0.05 m and from -2 to 2:
+    how far something lies before or behind it, once the hand is where the depth says.
+is_measured
+    1 where the node has a reading; where it has none the gap is 0.
+size
+    The logarithm of the measured distance over the guessed one, times 5 and from -2.5 to 2.5; the
+    same for all nodes, 0 where nothing was measured.
+
+The measured distance is the median over all nodes with a reading of what it says of the wrist. Half
+the nodes may be hidden before it is off by more than the hand's thickness.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from hand_object_recon.reconstructors.intra_inter_graph.projection import sampled
+
+DEPTH_CHANNELS: Final = 3
+_GAP_UNIT_M: Final = 0.05
+_MOST_GAP: Final = 2.0
+_SIZE_FACTOR: Final = 5.0
+_MOST_SIZE: Final = 0.5
+_REACH: Final = 0.35
+"""Of the guessed distance: readings farther off the node are not of this hand."""
+
+
+def depth_of_nodes(depth_m: Tensor, uv: Tensor, nodes_z_m: Tensor, wrist_z_m: Tensor) -> Tensor:
+    """(B, N, 3) gap, is_measured and size of each node.
+
+    depth_m (B, S, S), 0 where there is none; uv (B, N, 2) where nodes are in the crop; nodes_z_m
+    (B, N) about the wrist; wrist_z_m (B,) the guessed distance.
+    """
+    readings_m = sampled(depth_m[:, None], uv, mode="nearest")[..., 0]
+    says_m = readings_m - nodes_z_m
+    is_near = (says_m - wrist_z_m[:, None]).abs() < _REACH * wrist_z_m[:, None]
+    measured_m = measured_distances_m(says_m, (readings_m > 0.0) & is_near, wrist_z_m)
+    is_measured = readings_m > 0.0
+    gap = ((says_m - measured_m[:, None]) / _GAP_UNIT_M).clamp(-_MOST_GAP, _MOST_GAP)
+    size = (measured_m / wrist_z_m).log().clamp(-_MOST_SIZE, _MOST_SIZE)
+    return torch.stack(
+        [
+            torch.where(is_measured, gap, 0.0),
+            is_measured.to(gap.dtype),
+            _SIZE_FACTOR * size[:, None].expand_as(gap),
+        ],
+        dim=2,
+    )
+
+
+def measured_distances_m(says_m: Tensor, counted: Tensor, otherwise_m: Tensor) -> Tensor:
+    """(B,) median of (B, N) distances that count; (B,) others where none does."""
+    median = torch.where(counted, says_m, torch.nan).nanmedian(dim=1).values
+    return torch.where(median.isnan(), otherwise_m, median)
