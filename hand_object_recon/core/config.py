@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from hand_object_recon.core.config_section import Section, setting
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.method_settings import (
+    CrossBranchSettings,
     GSDFSettings,
     H2ONetSettings,
     PDFNetSettings,
@@ -284,6 +285,7 @@ class PipelineConfig(Section):
     h2onet: H2ONetSettings = H2ONetSettings()
     gsdf: GSDFSettings = GSDFSettings()
     pdfnet: PDFNetSettings = PDFNetSettings()
+    cross_branch: CrossBranchSettings = CrossBranchSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

@@ -29,17 +29,24 @@ class NetworkSettings(Section):
 
 
 class CompiledNetworkSettings(NetworkSettings):
+    runtime: Literal["torch", "openvino", "openvino_bf16"] = setting(
+        "torch",
+        "What runs it; openvino is faster on a CPU, and an extra; openvino_bf16 is faster still "
+        "on CPUs with AMX or AVX512-BF16, and less exact.",
+    )
+
+
+class ReleasedNetworkSettings(CompiledNetworkSettings):
+    """Of a method whose authors released code and weights."""
+
     official_repository: str = setting(
         "",
         "Clone of the authors' repository; weights is then one of their checkpoints, and "
         "hand_model is MANO.",
     )
-    runtime: Literal["torch", "openvino"] = setting(
-        "torch", "What runs it; openvino is faster on a CPU, and an extra."
-    )
 
 
-class H2ONetSettings(CompiledNetworkSettings):
+class H2ONetSettings(ReleasedNetworkSettings):
     """Nothing of its own."""
 
 
@@ -69,7 +76,19 @@ class GSDFSettings(NetworkSettings):
     )
 
 
-class PDFNetSettings(CompiledNetworkSettings):
+class CrossBranchSettings(CompiledNetworkSettings):
+    official_checkpoint: bool = setting(
+        False,
+        "weights is a checkpoint of ObMan's baseline (obman_train), and hand_model is MANO.",
+    )
+    depth_source: Literal["as_trained", "sensor", "estimated", "both"] = setting(
+        "as_trained",
+        "What the network sees beside colour: measured depth, depth estimated from colour, or "
+        "measured depth whose holes are filled with the estimate.",
+    )
+
+
+class PDFNetSettings(ReleasedNetworkSettings):
     point_choice: Literal["farthest", "random"] = setting(
         "farthest",
         "Which points of a hand's depth it reads: those farthest from each other, or random ones "

@@ -32,6 +32,12 @@ class Body:
         areas = self._face_areas()
         return np.asarray(areas @ self.vertices_m[self.faces].mean(axis=1) / areas.sum())
 
+    @property
+    def signed_volume_m3(self) -> float:
+        """The volume inside; below zero where the faces are counter-clockwise from inside."""
+        corners = self.vertices_m[self.faces].astype(np.float64) - self.vertices_m.mean(axis=0)
+        return float(np.linalg.det(corners).sum() / 6.0)
+
     def surface_points(self, count: int, random: np.random.Generator) -> FloatArray:
         """(count, 3) points spread evenly over the surface."""
         areas = self._face_areas()

@@ -29,7 +29,7 @@ def device_of(choice: Literal["auto", "cpu", "cuda"], setting: str) -> torch.dev
 
 
 def device_for_runtime(
-    choice: Literal["auto", "cpu", "cuda"], runtime: Literal["torch", "openvino"], section: str
+    choice: Literal["auto", "cpu", "cuda"], runtime: str, section: str
 ) -> torch.device:
     """The same for the ``device`` of a section of settings that has a ``runtime``, too.
 
@@ -42,7 +42,7 @@ def device_for_runtime(
         return device_of(choice, f"{section}.device")
     if choice == "cuda":
         raise ConfigError(
-            f"{section}.runtime 'openvino' is for CPUs, and {section}.device is 'cuda'; set the "
+            f"{section}.runtime {runtime!r} is for CPUs, and {section}.device is 'cuda'; set the "
             "runtime to 'torch' or the device to 'cpu'"
         )
     return torch.device("cpu")

@@ -92,6 +92,9 @@ RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
     kind="reconstructor",
     entry_point_group="hand_object_recon.reconstructors",
     built_in={
+        "cross_branch": (
+            "hand_object_recon.reconstructors.cross_branch.reconstructor:CrossBranchReconstructor"
+        ),
         "gsdf": "hand_object_recon.reconstructors.gsdf.reconstructor:GSDFReconstructor",
         "h2onet": "hand_object_recon.reconstructors.h2onet.reconstructor:H2ONetReconstructor",
         "pdfnet": "hand_object_recon.reconstructors.pdfnet.reconstructor:PDFNetReconstructor",

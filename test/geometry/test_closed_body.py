@@ -56,3 +56,16 @@ def test_points_are_spread_evenly_over_the_surface() -> None:
         share = (points[:, axis] > 0.5 * SIZE_M[axis] - 1e-9).mean()
         assert share == pytest.approx(area / (2.0 * areas.sum()), rel=0.05)
     np.testing.assert_allclose(points.mean(axis=0), 0.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("mirror", [np.eye(3), MIRROR], ids=["turned", "mirrored"])
+def test_the_signed_volume_tells_which_way_round_faces_are_seen_from_outside(
+    mirror: NDArray[np.floating[Any]],
+) -> None:
+    box = body_of(trimesh.creation.box(SIZE_M))
+    turn = Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix() @ mirror
+    far_m = np.array([3.0, -2.0, 9.0])
+    seen = box.seen_from(far_m, turn)
+    assert seen.signed_volume_m3 == pytest.approx(SIZE_M.prod())
+    inside_out = Body(seen.vertices_m, seen.faces[:, ::-1])
+    assert inside_out.signed_volume_m3 == pytest.approx(-SIZE_M.prod())

@@ -10,17 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hand_object_recon.core.errors import InvalidValueError
-from hand_object_recon.core.hands import HandSide
+from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.method_settings import CrossBranchSettings
+from hand_object_recon.geometry.projection import back_project
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.resnet import ResNet18
-from hand_object_recon.reconstructors.cross_branch.official import load_official
+from hand_object_recon.reconstructors.cross_branch.official import load_official, official_for_use
 from hand_object_recon.reconstructors.cross_branch.prediction import Prediction, View
+from hand_object_recon.reconstructors.cross_branch.reconstructor import CrossBranchReconstructor
 from hand_object_recon.reconstructors.cross_branch.sphere import object_sphere
 
 MODEL = load_hand_model("open_hand", HandSide.RIGHT)
@@ -201,3 +208,56 @@ def test_a_checkpoint_that_lacks_layers_is_refused(tmp_path: Path, lacking: str)
     state = {name: value for name, value in state.items() if not name.startswith(lacking)}
     with pytest.raises(InvalidValueError, match="does not fit ObMan's"):
         load_official(written(tmp_path / "part.pth", state), "open_hand")
+
+
+def plugin_of(path: Path | None, **settings: object) -> CrossBranchReconstructor:
+    weights = "" if path is None else str(path)
+    section = CrossBranchSettings(
+        weights=weights, official_checkpoint=True, device="cpu", **settings
+    )
+    return CrossBranchReconstructor(PipelineConfig(cross_branch=section))
+
+
+def test_the_plugin_runs_their_network(tmp_path: Path) -> None:
+    path = written(tmp_path / "obman.pth.tar", official_state())
+    reconstructor = plugin_of(path)
+    random = np.random.default_rng(1)
+    rgb = random.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    camera = CameraIntrinsics(320, 240, 290.0, 280.0, 150.0, 126.0)
+    depth_m = np.full((240, 320), np.nan, dtype=np.float32)
+    hand = TrackedHand(4, HandDetection(HandSide.RIGHT, 0.9, BoundingBox(120, 90, 200, 180)))
+    frame = RgbdFrame(rgb, depth_m, camera, 5, "camera")
+    (found,) = reconstructor.reconstruct(frame, [hand]).hands
+    crop, trained = straight_crop(frame, hand), load_official(path, "open_hand")
+    view = View(normalised(torch.from_numpy(crop)[None]), torch.zeros(1, 256, 256))
+    expected = trained.network(view).hand
+    assert expected is not None
+    np.testing.assert_allclose(found.shape, expected.shape[0].numpy(), atol=1e-5)
+
+
+def straight_crop(frame: RgbdFrame, hand: TrackedHand) -> NDArray[np.uint8]:
+    """(3, 256, 256) crop, 2.2 times as large as the joints in the detector's box, which leaves a
+    tenth of the hand free on each side."""
+    box = hand.detection.box
+    corners = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
+    crop = CropCamera.around(back_project(corners, np.ones(2), frame.camera), 2.2 / 1.2)
+    cut = crop.cut(frame.rgb, frame.camera, 256)
+    return np.ascontiguousarray(cut.transpose(2, 0, 1))
+
+
+def test_a_hand_model_with_another_mesh_than_theirs_is_refused(tmp_path: Path) -> None:
+    faces = torch.from_numpy(MODEL.faces.copy()).long()
+    name = "mano_branch.mano_layer_right.th_faces"
+    same = written(tmp_path / "same.pth.tar", official_state() | {name: faces})
+    assert official_for_use(same, "open_hand").options.hand_model == "open_hand"
+    other = written(tmp_path / "other.pth.tar", official_state() | {name: faces.flip(0)})
+    with pytest.raises(InvalidValueError, match=r"hand_model is 'open_hand'.*import MANO"):
+        plugin_of(other)
+
+
+def test_their_network_reads_no_depth_and_needs_a_checkpoint(tmp_path: Path) -> None:
+    path = written(tmp_path / "obman.pth.tar", official_state())
+    with pytest.raises(ConfigError, match="reads no depth"):
+        plugin_of(path, depth_source="sensor")
+    with pytest.raises(ConfigError, match=r"set cross_branch\.weights to a checkpoint of ObMan's"):
+        plugin_of(None)

@@ -49,6 +49,12 @@ def filled(relative: Tensor, depth_m: Tensor, estimate: Tensor) -> Tensor:
     return torch.where(is_measured, relative, estimate + shift).clamp(NEAREST, FARTHEST)
 
 
+def middle_shares(depth_m: Tensor) -> Tensor:
+    """(B,) how much of the middle third of (B, S, S) depth has a reading."""
+    in_middle = _is_middle(depth_m)
+    return ((depth_m > 0.0) & in_middle).sum(dim=(1, 2)) / in_middle.sum()
+
+
 def reference_depths_m(depth_m: Tensor) -> Tensor:
     """(B,) depth that (B, S, S) depth is relative to; 0 where there is none at all."""
     is_there = depth_m > 0.0

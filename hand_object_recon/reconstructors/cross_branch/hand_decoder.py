@@ -59,9 +59,13 @@ class HandDecoder(nn.Module):
             shape=shape,
         )
 
+    def fingers_rad(self, components: Tensor) -> Tensor:
+        """(B, 45) axis-angle of the fingers' joints, from (B, 30) components of the pose."""
+        return self.pose_mean + components @ self.pose_components
+
     def _whole_pose(self, turn: Tensor, components: Tensor) -> Tensor:
         """What the hand layer takes: axis-angle (B, 48) or 6-D (B, 16, 6)."""
-        fingers = self.pose_mean + components @ self.pose_components
+        fingers = self.fingers_rad(components)
         if self._rotation is Rotation.AXIS_ANGLE:
             return torch.cat([turn, fingers], dim=1)
         matrices = axis_angle_to_matrix(fingers.reshape(-1, JOINT_COUNT - 1, 3))

@@ -6,6 +6,8 @@ Fusion", 2021. It sees right hands only; left ones are mirrored for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -108,20 +110,28 @@ class CrossBranchNetwork(nn.Module):
             part.eval()
         return self
 
-    def forward(self, view: View) -> Prediction:
-        estimate = None if self.depth is None else self.depth(view.images)
+    def forward(self, view: View, sources: Sequence[DepthSource] | None = None) -> Prediction:
+        """What is seen in a batch.
+
+        sources
+            What the fourth channel of each crop holds, if not what the options say; only a network
+            whose options have an estimate has one.
+        """
+        is_estimated = sources is None or any(source.is_estimated for source in sources)
+        estimate = None
+        if self.depth is not None and is_estimated:
+            estimate = self.depth(view.images)
         if self.hand is None and self.object is None:
             return Prediction(estimate, None, None)
-        of_hand, of_object = self._features(view, estimate)
+        of_hand, of_object = self._features(view, self._depth_channel(view, estimate, sources))
         return Prediction(
             estimate,
             None if self.hand is None else self.hand(of_hand, of_object),
             None if self.object is None else self.object(of_object, of_hand),
         )
 
-    def _features(self, view: View, estimate: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    def _features(self, view: View, channel: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """(B, C) of the hands' and of the objects' branch, before they help each other."""
-        channel = self._depth_channel(view, estimate)
         seen = torch.cat([view.images, channel[:, None]], dim=1)
         of_hand = None if self.hand is None else _averaged(self.hand.encoder, seen)
         of_object = None
@@ -130,17 +140,14 @@ class CrossBranchNetwork(nn.Module):
             of_object = of_hand if own is None else _averaged(own, seen)
         return of_hand, of_object
 
-    def _depth_channel(self, view: View, estimate: Tensor | None) -> Tensor:
+    def _depth_channel(
+        self, view: View, estimate: Tensor | None, sources: Sequence[DepthSource] | None
+    ) -> Tensor:
         """(B, S, S) what the encoders see beside the image."""
-        source = self.options.depth_source
-        if source is DepthSource.NONE:
-            return torch.zeros_like(view.images[:, 0])
-        if source is DepthSource.SENSOR:
-            return relative_depth(view.depth_m)
-        assert estimate is not None
-        if source is DepthSource.ESTIMATED:
-            return estimate
-        return filled(relative_depth(view.depth_m), view.depth_m, estimate)
+        if sources is None:
+            return _depth_of(self.options.depth_source, view, estimate)
+        channels = {source: _depth_of(source, view, estimate) for source in set(sources)}
+        return torch.stack([channels[source][row] for row, source in enumerate(sources)])
 
     def _kept_parts(self) -> list[nn.Module]:
         options = self.options
@@ -150,6 +157,18 @@ class CrossBranchNetwork(nn.Module):
             (self.object, options.trains_object),
         )
         return [part for part, is_trained in parts if part is not None and not is_trained]
+
+
+def _depth_of(source: DepthSource, view: View, estimate: Tensor | None) -> Tensor:
+    """(B, S, S) the fourth channel; ``estimate`` where it is estimated."""
+    if source is DepthSource.NONE:
+        return torch.zeros_like(view.images[:, 0])
+    if source is DepthSource.SENSOR:
+        return relative_depth(view.depth_m)
+    assert estimate is not None
+    if source is DepthSource.ESTIMATED:
+        return estimate
+    return filled(relative_depth(view.depth_m), view.depth_m, estimate)
 
 
 def _averaged(encoder: ResNet, images: Tensor) -> Tensor:

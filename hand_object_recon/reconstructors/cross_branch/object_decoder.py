@@ -54,7 +54,7 @@ class MeshDecoder(nn.Module):
         hidden = functional.relu(self.norms[0](hidden))
         for convolve, norm in zip(self.others, self.norms[1:], strict=True):
             hidden = functional.relu(norm(convolve(hidden)))
-        answers: Tensor = self.last(hidden).mT
+        answers: Tensor = self.last(hidden).transpose(1, 2)
         return self.sphere + answers if self._from_sphere else answers
 
 

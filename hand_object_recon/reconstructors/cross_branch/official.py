@@ -10,7 +10,7 @@ Only the images must be mirrored and normalised for it, which ``ObManNetwork`` d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 
 from hand_object_recon.core.errors import InvalidValueError
+from hand_object_recon.core.hands import HandSide
+from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.image_channels import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.networks.official_checkpoint import (
     read_checkpoint,
@@ -72,6 +74,7 @@ _RENAMED: Final = (
     (r"^atlas_branch\.decode_scale\.", "object.decoder.scale."),
 )
 _OUR_PARTS: Final = ("hand.", "object.")
+_FACES: Final = "mano_branch.mano_layer_right.th_faces"
 _POSE: Final = "hand.decoder.pose.weight"
 _MESH_UNIT_M: Final = 0.2  # of what its mesh decoder answers
 _MM: Final = 1e-3
@@ -90,8 +93,27 @@ _FACTORS: Final = (
 class ObManNetwork(CrossBranchNetwork):
     """ObMan's baseline: gets views as our networks do."""
 
-    def forward(self, view: View) -> Prediction:
-        return super().forward(view._replace(images=images_for_obman(view.images)))
+    def forward(self, view: View, sources: Sequence[DepthSource] | None = None) -> Prediction:
+        return super().forward(view._replace(images=images_for_obman(view.images)), sources)
+
+
+def official_for_use(checkpoint: Path, hand_model: str) -> TrainedCrossBranch:
+    """The same as ``load_official``, held to the hand model that the checkpoint was made with.
+
+    Raises
+    ------
+    InvalidValueError
+        As ``load_official``, or the hand model's mesh is not the checkpoint's.
+    """
+    content = read_checkpoint(checkpoint)
+    theirs = state_within(content, _WRAPPER).get(_FACES)
+    ours = torch.from_numpy(load_hand_model(hand_model, HandSide.RIGHT).faces.copy()).long()
+    if theirs is not None and not torch.equal(theirs.long(), ours):
+        raise InvalidValueError(
+            f"hand_model is {hand_model!r}, whose mesh is not the one of checkpoint {checkpoint}; "
+            "import MANO (hand-object-recon hand-model import) and set hand_model to it"
+        )
+    return _network_of(checkpoint, content, hand_model)
 
 
 def load_official(checkpoint: Path, hand_model: str) -> TrainedCrossBranch:
@@ -105,17 +127,7 @@ def load_official(checkpoint: Path, hand_model: str) -> TrainedCrossBranch:
     InvalidValueError
         The file is missing, damaged, or not of this method.
     """
-    state = converted_state(read_checkpoint(checkpoint))
-    if _POSE not in state:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: no pose_reg")
-    options = official_options(hand_model, pose_components=len(state[_POSE]) - 3)
-    network = ObManNetwork(options)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: {error}") from None
-    network.eval().requires_grad_(False)
-    return TrainedCrossBranch(network, options)
+    return _network_of(checkpoint, read_checkpoint(checkpoint), hand_model)
 
 
 def official_options(hand_model: str, pose_components: int = 30) -> CrossBranchOptions:
@@ -157,6 +169,22 @@ def images_for_obman(images: Tensor) -> Tensor:
         images.new_tensor(values)[:, None, None] for values in (CHANNEL_MEANS, CHANNEL_DEVIATIONS)
     )
     return (images * deviation + mean - _OBMAN_IMAGE_MEAN).flip(-1)
+
+
+def _network_of(
+    checkpoint: Path, content: Mapping[str, Any], hand_model: str
+) -> TrainedCrossBranch:
+    state = converted_state(content)
+    if _POSE not in state:
+        raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: no pose_reg")
+    options = official_options(hand_model, pose_components=len(state[_POSE]) - 3)
+    network = ObManNetwork(options)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: {error}") from None
+    network.eval().requires_grad_(False)
+    return TrainedCrossBranch(network, options)
 
 
 def _our_name(key: str) -> str:

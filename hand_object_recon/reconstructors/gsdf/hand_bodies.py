@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hand_object_recon.core.hands import HandSide, HandSurface, TrackedHand
+from hand_object_recon.core.hands import HandSurface
 from hand_object_recon.core.method_settings import GSDFSettings
-from hand_object_recon.core.objects import ObjectEstimate
+from hand_object_recon.networks.track_memory import TrackMemory
 from hand_object_recon.reconstructors.gsdf.camera_field import CameraField, CameraMesh, QueryFrame
 from hand_object_recon.reconstructors.gsdf.hand_placement import PlacedHand
 from hand_object_recon.reconstructors.gsdf.object_track import ObjectTrack
@@ -42,8 +42,6 @@ class HandBodies:
 class _Memory:
     """Of a track: when meshes were made last, from what, and what it held."""
 
-    side: HandSide
-    stamp_ns: int
     made_ns: int | None = None
     extraction: Extraction | None = None
     held: ObjectTrack | None = None
@@ -59,14 +57,14 @@ class BodyMemory:
 
     def __init__(self, unit_m: float, device: torch.device) -> None:
         self._unit_m, self._device = unit_m, device
-        self._tracks: dict[int, _Memory] = {}
+        self._tracks = TrackMemory(_Memory)
         self._next_id = 0
 
     def update(
         self, hand: PlacedHand, fields: BodyFields, stamp_ns: int, settings: GSDFSettings
     ) -> HandBodies:
         """The bodies of a hand in a frame."""
-        memory = self._memory(hand.view.hand, stamp_ns)
+        memory = self._tracks.of_hand(hand.view.hand, stamp_ns)
         frame = QueryFrame.of_hand(hand, self._unit_m)
         held_field = CameraField(fields.object, frame, self._device)
         if memory.held is not None:
@@ -83,24 +81,11 @@ class BodyMemory:
 
     def forget(self, track_id: int) -> None:
         """Drop a track."""
-        self._tracks.pop(track_id, None)
+        self._tracks.forget(track_id)
 
     def reset(self) -> None:
         """Drop all tracks."""
-        self._tracks.clear()
-
-    def _memory(self, hand: TrackedHand, stamp_ns: int) -> _Memory:
-        known = self._tracks.get(hand.track_id)
-        goes_on = (
-            known is not None
-            and not hand.is_new
-            and known.side is hand.side
-            and known.stamp_ns <= stamp_ns
-        )
-        if known is None or not goes_on:
-            known = self._tracks[hand.track_id] = _Memory(hand.side, stamp_ns)
-        known.stamp_ns = stamp_ns
-        return known
+        self._tracks.reset()
 
     def _extracted(
         self, fields: BodyFields, before: Extraction | None, cells: int
@@ -123,24 +108,6 @@ class BodyMemory:
         elif mesh is not None:
             memory.held = ObjectTrack(self._next_id, mesh, wrist_pose)
             self._next_id += 1
-
-
-def different_objects(held: dict[int, ObjectTrack]) -> list[ObjectEstimate]:
-    """What hands hold, by track ids of the hands; of what two hold together the older track.
-
-    Each hand's field shows the whole object, so it comes once from each hand.
-    """
-    kept: list[tuple[int, ObjectTrack]] = []
-    for hand, track in sorted(held.items(), key=lambda item: item[1].track_id):
-        if not any(_are_one(track, other) for _, other in kept):
-            kept.append((hand, track))
-    return [track.estimate(hand) for hand, track in kept]
-
-
-def _are_one(first: ObjectTrack, second: ObjectTrack) -> bool:
-    """Whether one's middle lies well within the other."""
-    apart = float(np.linalg.norm(first.pose[:3, 3] - second.pose[:3, 3]))
-    return apart < 0.5 * max(first.radius_m, second.radius_m)
 
 
 def _is_due(memory: _Memory, stamp_ns: int, settings: GSDFSettings) -> bool:

@@ -20,10 +20,10 @@ from hand_object_recon.hand_model.inverse_kinematics.solver import (
     InverseKinematics,
 )
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.grasp_views import HandView
 from hand_object_recon.networks.hand_estimates import NETWORK_JOINTS
 from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
-from hand_object_recon.reconstructors.gsdf.hand_views import HandView
 from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints, wrist_z_by_size
 
 FloatArray = NDArray[np.floating[Any]]

@@ -15,10 +15,11 @@ from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_of
 from hand_object_recon.networks.frame_memory import FrameMemory
+from hand_object_recon.networks.held_once import different_objects
 from hand_object_recon.networks.plugin_weights import require_hand_model, weights_file
 from hand_object_recon.networks.trial_hands import trial_hands
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
-from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory, different_objects
+from hand_object_recon.reconstructors.gsdf.hand_bodies import BodyMemory
 from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement, hand_estimate
 from hand_object_recon.reconstructors.gsdf.hand_views import crop_batch, view_of_hand
 from hand_object_recon.reconstructors.gsdf.mesh_warm_up import warm_up_meshes
@@ -75,7 +76,8 @@ class GSDFReconstructor(Reconstructor):
             estimates.append(hand_estimate(frame, hand, topology, bodies.surface))
             if bodies.held is not None:
                 held[view.hand.track_id] = bodies.held
-        return ReconstructorOutput(tuple(estimates), tuple(different_objects(held)))
+        objects = tuple(thing.estimate(hand) for hand, thing in different_objects(held))
+        return ReconstructorOutput(tuple(estimates), objects)
 
     def topologies(self) -> tuple[HandTopology, ...]:
         return tuple(model.topology for model in self._placement.models.values())

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from hand_object_recon.networks.openvino_runtime import compiled_for_cpu
+from hand_object_recon.networks.openvino_runtime import Precision, compiled_for_cpu
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
 from hand_object_recon.reconstructors.h2onet.network import (
     FrameFeatures,
@@ -20,15 +20,19 @@ from hand_object_recon.reconstructors.h2onet.network import (
 _EXAMPLE: Final = (2, 3, IMAGE_SIZE, IMAGE_SIZE)
 
 
-def compiled_single(network: SingleFrameNetwork) -> Callable[[Tensor], HandMesh]:
+def compiled_single(
+    network: SingleFrameNetwork, precision: Precision = "f32"
+) -> Callable[[Tensor], HandMesh]:
     """What the network of single frames does."""
-    run = compiled_for_cpu(_Single(network), [torch.zeros(_EXAMPLE)])
+    run = compiled_for_cpu(_Single(network), [torch.zeros(_EXAMPLE)], precision)
     return lambda images: HandMesh(*run(images))
 
 
-def compiled_encode(network: MultiFrameNetwork) -> Callable[[Tensor], FrameFeatures]:
+def compiled_encode(
+    network: MultiFrameNetwork, precision: Precision = "f32"
+) -> Callable[[Tensor], FrameFeatures]:
     """What ``MultiFrameNetwork.encode`` does; ``fuse`` is no faster when compiled."""
-    run = compiled_for_cpu(_Encoding(network), [torch.zeros(_EXAMPLE)])
+    run = compiled_for_cpu(_Encoding(network), [torch.zeros(_EXAMPLE)], precision)
     return lambda images: FrameFeatures(*run(images))
 
 

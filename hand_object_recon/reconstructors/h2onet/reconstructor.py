@@ -15,6 +15,7 @@ from hand_object_recon.core.method_settings import H2ONetSettings
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import HandEstimates
+from hand_object_recon.networks.openvino_runtime import precision_of
 from hand_object_recon.networks.plugin_weights import (
     official_files,
     require_hand_model,
@@ -122,10 +123,10 @@ def _streamed(
     trained: TrainedH2ONet, settings: H2ONetSettings, device: torch.device
 ) -> StreamedNetwork:
     network = trained.network.to(device)
-    is_compiled = settings.runtime == "openvino"
+    precision = precision_of(settings.runtime)
     if isinstance(network, SingleFrameNetwork):
-        return StreamedSingleFrames(compiled_single(network) if is_compiled else network)
-    encode = compiled_encode(network) if is_compiled else network.encode
+        return StreamedSingleFrames(compiled_single(network, precision) if precision else network)
+    encode = compiled_encode(network, precision) if precision else network.encode
     return StreamedThreeFrames(encode, network.fuse, trained.options.earlier_s)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from hand_object_recon.networks.openvino_runtime import compiled_for_cpu
+from hand_object_recon.networks.openvino_runtime import Precision, compiled_for_cpu
 from hand_object_recon.reconstructors.pdfnet.conventions import HANDS
 from hand_object_recon.reconstructors.pdfnet.network import PDFNetwork
 from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
@@ -31,17 +31,17 @@ class CompiledNetwork:
         OpenVINO is not installed.
     """
 
-    def __init__(self, network: PDFNetwork) -> None:
+    def __init__(self, network: PDFNetwork, precision: Precision = "f32") -> None:
         fast = pruned(network)
         image, points, camera = _examples(network.options)
         with torch.inference_mode():
             seen = fast.see(image)
             answer = fast.reconstruct(seen, points, camera)
         self._seen_has, self._answer_has = _present(_parts_seen(seen)), _present(answer)
-        self._see = compiled_for_cpu(_Seeing(fast), [image])
+        self._see = compiled_for_cpu(_Seeing(fast), [image], precision)
         inputs = _parts_read(seen, points, camera)
         half = _Reconstructing(fast, _present(inputs))
-        self._reconstruct = compiled_for_cpu(half, _without_gaps(inputs))
+        self._reconstruct = compiled_for_cpu(half, _without_gaps(inputs), precision)
 
     def see(self, images: Tensor) -> Seen:
         return _seen(_with_gaps(self._see(images), self._seen_has))

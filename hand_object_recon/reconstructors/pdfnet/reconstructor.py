@@ -18,6 +18,7 @@ from hand_object_recon.geometry.projection import project
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import HandEstimates
 from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
+from hand_object_recon.networks.openvino_runtime import precision_of
 from hand_object_recon.networks.plugin_weights import (
     official_files,
     require_hand_model,
@@ -139,6 +140,7 @@ def _trained(config: PipelineConfig) -> TrainedPDFNet:
 
 
 def _runnable(network: PDFNetwork, settings: PDFNetSettings, device: torch.device) -> TwoHalves:
-    if settings.runtime == "openvino":
-        return CompiledNetwork(network)
+    precision = precision_of(settings.runtime)
+    if precision:
+        return CompiledNetwork(network, precision)
     return pruned(network).to(device)
