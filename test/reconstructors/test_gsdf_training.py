@@ -264,10 +264,19 @@ def test_features_are_counted_from_known_joints(store: SampleStore) -> None:
         own = network(*seen, batch["points"])
         told_own = network(*seen, batch["points"], own.joints_m[:, None])
         told = network(*seen, batch["points"], batch["joints_m"])
+        told_scores = method_with(joint_error_mm=10.0).scores(network, batch)
     torch.testing.assert_close(told_own.hand_distances, own.hand_distances)
     torch.testing.assert_close(told.joints_m, own.joints_m)
     assert not torch.allclose(told.hand_distances, own.hand_distances, atol=1e-4)
     assert not torch.allclose(told.object_distances, own.object_distances, atol=1e-4)
+    own_scores = method.scores(network, batch)
+    assert {name for name in told_scores if name not in own_scores} == {
+        "told_hand_surface_mm",
+        "told_object_surface_mm",
+    }
+    for name in ("hand_surface_mm", "object_surface_mm"):
+        torch.testing.assert_close(told_scores[name], own_scores[name])
+        assert not torch.allclose(told_scores[f"told_{name}"], own_scores[name], atol=1e-4)
 
 
 def test_errors_of_joints_are_as_large_as_asked_for_and_turn_the_hand() -> None:
