@@ -278,7 +278,8 @@ def test_scores_tell_what_true_joints_would_give(store: SampleStore) -> None:
     class Told(nn.Module):
         def forward(self, *seen: Any) -> Prediction:
             known_joints_m = seen[-1]
-            return wrong() if known_joints_m is None else right()
+            found: Prediction = wrong() if known_joints_m is None else right()
+            return found
 
     scores = method.scores(Told(), batch)
     for name in ("hand_surface_mm", "object_surface_mm"):
