@@ -18,6 +18,7 @@ from hand_object_recon.cli.config import config
 from hand_object_recon.cli.datasets import datasets
 from hand_object_recon.cli.demo import demo
 from hand_object_recon.cli.evaluate import evaluate
+from hand_object_recon.cli.evaluate_grasps import evaluate_grasps
 from hand_object_recon.cli.export_mesh import export_mesh
 from hand_object_recon.cli.hand_model import hand_model
 from hand_object_recon.cli.inspect import inspect
@@ -55,6 +56,7 @@ app.command()(plugins)
 app.command()(config)
 app.command("compile")(compile_)
 app.add_typer(hand_model)
+evaluate.command("grasps")(evaluate_grasps)
 app.add_typer(evaluate)
 app.add_typer(datasets)
 

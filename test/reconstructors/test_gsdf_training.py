@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
 from pydantic import ValidationError
 from torch import nn
 from torch.utils.data import default_collate
@@ -17,10 +18,12 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch
-from hand_object_recon.networks.weights import load_weights
+from hand_object_recon.networks.weights import Weights, load_weights, save_weights
 from hand_object_recon.reconstructors.gsdf.joint_errors import with_errors
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork, Prediction
 from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
+from hand_object_recon.reconstructors.gsdf.samples import TrueGrasp, true_grasps
+from hand_object_recon.reconstructors.gsdf.told_wrist import found_grasp, record_scene
 from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
 from hand_object_recon.reconstructors.gsdf.training import GSDFTraining
 from hand_object_recon.training.config import SyntheticData, TrainingConfig
@@ -28,6 +31,7 @@ from hand_object_recon.training.engine import Training
 from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.sample_store import SampleStore
 from hand_object_recon.training.store_building import StoreSource, open_or_build_store
+from hand_object_recon.training.synthetic_frames import frames_of_take, sample_settings
 
 STORED: dict[str, Any] = {
     "width": 24,
@@ -299,3 +303,46 @@ def test_errors_of_joints_are_as_large_as_asked_for_and_turn_the_hand() -> None:
     bones_m = [(joints[:, 1:] - joints[:, :1]).norm(dim=2) for joints in (moved_m, joints_m)]
     stretched_m = (bones_m[0] - bones_m[1]).square().mean().sqrt()
     assert stretched_m < 0.4 * error_m, "most of the error is a turn"
+
+
+def test_a_grasp_s_surfaces_are_those_its_record_tells_the_distances_of() -> None:
+    grasp = first_grasp(method_with().options)
+    for column, body in enumerate((grasp.hand, grasp.held)):
+        near = np.abs(grasp.record["distances_m"][:, column]) < 0.005
+        points = grasp.record["points_m"][near][:30].astype(np.float64)
+        triangles = np.tile(body.vertices_m[body.faces], (len(points), 1, 1))
+        repeated = np.repeat(points, len(body.faces), axis=0)
+        nearest = trimesh.triangles.closest_point(triangles, repeated)
+        gaps = np.linalg.norm(nearest - repeated, axis=1).reshape(len(points), -1).min(axis=1)
+        told = np.abs(grasp.record["distances_m"][near][:30, column])
+        np.testing.assert_allclose(told, gaps, atol=2e-5)
+
+
+def test_what_is_found_when_the_wrist_is_told_is_what_training_scores(tmp_path: Path) -> None:
+    method = method_with(image_size=128)
+    path = tmp_path / "gsdf.safetensors"
+    description = {"method": METHOD, "options": method.options.model_dump(mode="json")}
+    save_weights(path, Weights(new_network(method).state_dict(), description))
+    trained = load_trained_network(path)
+    record = first_grasp(method.options).record
+    item = method.item([record], None)
+    batch = {name: torch.from_numpy(value)[None] for name, value in item.items()}
+    wrists = batch["joints_m"][:, :, WRIST]
+    with torch.no_grad():
+        images = normalised(batch["image"])
+        expected = trained.network(images, batch["camera"], wrists, batch["points"])
+        scene = record_scene(trained, record, torch.device("cpu"))
+        hand, held = trained.network.distances(scene, batch["points"][0])
+    torch.testing.assert_close(hand, expected.hand_distances)
+    torch.testing.assert_close(held, expected.object_distances)
+    found = found_grasp(trained, record, torch.device("cpu"), 16)
+    about_wrist = expected.joints_m[0] - wrists[0]
+    np.testing.assert_allclose(found.joints_m, about_wrist.numpy(), atol=1e-6)
+
+
+def first_grasp(options: GSDFOptions) -> TrueGrasp:
+    data = SyntheticData(takes=1, size_px=96, scene="grasp")
+    for frame in frames_of_take(sample_settings(data, "test", 0), 0, 8, 0.3):
+        for grasp in true_grasps(frame, options):
+            return grasp
+    raise AssertionError("nothing is held in this take")

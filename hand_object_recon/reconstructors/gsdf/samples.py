@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,15 @@ _KEPT_EDGES: Final = 1.5  # of the network's crop: room to turn and scale
 _KINDS: Final = 4  # inside and outside the hand, inside and outside the object
 
 
+class TrueGrasp(NamedTuple):
+    """A record, and the bodies of hand and object about the wrist in the record's axes."""
+
+    side: HandSide
+    record: Record
+    hand: Body
+    held: Body
+
+
 def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[tuple[int, Record]]:
     """A record of each hand that holds something and can be seen at all.
 
@@ -41,12 +50,18 @@ def grasp_records(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[t
     InvalidValueError
         The truth's mesh is another hand model's than ``options.hand_model``.
     """
+    for grasp in true_grasps(annotated, options):
+        yield int(grasp.side is HandSide.LEFT), grasp.record
+
+
+def true_grasps(annotated: AnnotatedFrame, options: GSDFOptions) -> Iterator[TrueGrasp]:
+    """The same records, each with the surfaces that it tells the distances of."""
     for hand, held in grasps(annotated):
         if hand.vertices_m is None:
             continue
-        record = _record(annotated, hand, held, options)
-        if record is not None:
-            yield int(hand.side is HandSide.LEFT), record
+        grasp = _true_grasp(annotated, hand, held, options)
+        if grasp is not None:
+            yield grasp
 
 
 def view_sample(record: Record, change: CropChange, image_size: int) -> tuple[Arrays, FloatArray]:
@@ -100,9 +115,9 @@ def view_directions(count: int, random: np.random.Generator) -> NDArray[np.float
     return _float32(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=1))
 
 
-def _record(
+def _true_grasp(
     annotated: AnnotatedFrame, hand: HandAnnotation, held: Body, options: GSDFOptions
-) -> Record | None:
+) -> TrueGrasp | None:
     camera, is_left = annotated.frame.camera, hand.side is HandSide.LEFT
     crop = grasp_crop(
         hand,
@@ -115,9 +130,11 @@ def _record(
     if crop is None:
         return None
     wrist_m = hand.joints_m[WRIST].astype(np.float64)
+    hand_body = _hand_body(hand, options.hand_model).seen_from(wrist_m, crop.axes)
+    held_body = held.seen_from(wrist_m, crop.axes)
     samples = sdf_samples(
-        _hand_body(hand, options.hand_model).seen_from(wrist_m, crop.axes),
-        held.seen_from(wrist_m, crop.axes),
+        hand_body,
+        held_body,
         options.unit_m,
         options.kept_points,
         np.random.default_rng((annotated.frame.stamp_ns, is_left)),
@@ -125,13 +142,14 @@ def _record(
     if samples is None:
         return None
     kept = CropCamera(crop.axes, _KEPT_EDGES * crop.half_slope)
-    return {
+    record: Record = {
         "image": kept.cut(annotated.frame.rgb, camera, round(_KEPT_EDGES * options.image_size)),
         "half_slope": _float32(crop.half_slope),
         "joints_m": _float32(hand.joints_m @ crop.axes.T),
         "center_m": _float32(held.center_m @ crop.axes.T),
         **samples._asdict(),
     }
+    return TrueGrasp(hand.side, record, hand_body, held_body)
 
 
 def _hand_body(hand: HandAnnotation, hand_model: str) -> Body:
