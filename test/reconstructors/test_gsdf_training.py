@@ -289,6 +289,7 @@ def test_scores_tell_what_true_joints_would_give(store: SampleStore) -> None:
     for name in ("hand_surface_mm", "object_surface_mm"):
         assert scores[name].min() > 0.5
         assert scores[f"told_{name}"].max() < 1e-3
+    assert next(iter(scores)) == "told_surface_mm", "it is by the first that the best is kept"
     assert "told_hand_surface_mm" not in method_with().scores(Told(), batch)
 
 

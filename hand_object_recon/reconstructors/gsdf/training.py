@@ -95,27 +95,25 @@ class GSDFTraining(TrainableMethod):
         return losses
 
     def scores(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Of what comes of the image and the true wrist; ``told`` ones are told the true joints,
-        too, where distances are learned with those."""
+        """Of what comes of the image and the true wrist. Where distances are learned with true
+        joints ``told`` ones, which are told those, come first: the best of them is kept."""
         true = {name: value[:, 0] for name, value in batch.items()}
         if self.options.part is Part.POSE:
             joints_m = network(*_seen(batch)).joints_m
             return {"joints_mm": _joint_error_mm(_current(joints_m, batch), true)}
         found = Prediction(*(_current(part, batch) for part in self._prediction(network, batch)))
         gap: Tensor = torch.linalg.vector_norm(found.centers_m - true["center_m"], dim=1)
-        surfaces = self._surface_errors_mm(found, true)
         scores = {
-            "surface_mm": torch.stack(list(surfaces.values())).mean(dim=0),
-            **surfaces,
+            **self._surface_errors_mm(found, true),
             "center_mm": 1e3 * gap,
             "joints_mm": _joint_error_mm(found.joints_m, true),
         }
-        if self.options.joint_error_mm is not None:
-            told = self._prediction(network, batch, batch["joints_m"])
-            told = Prediction(*(_current(part, batch) for part in told))
-            errors = self._surface_errors_mm(told, true)
-            scores |= {f"told_{name}": error for name, error in errors.items()}
-        return scores
+        if self.options.joint_error_mm is None:
+            return scores
+        told = self._prediction(network, batch, batch["joints_m"])
+        told = Prediction(*(_current(part, batch) for part in told))
+        errors = self._surface_errors_mm(told, true)
+        return {f"told_{name}": error for name, error in errors.items()} | scores
 
     def picture(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
         """Crops with joints (white) and points inside hand (green) and object (blue), as the
@@ -173,12 +171,11 @@ class GSDFTraining(TrainableMethod):
         return with_errors(true_m.flatten(0, 1), 1e-3 * error_mm).reshape(true_m.shape)
 
     def _surface_errors_mm(self, found: Prediction, true: Batch) -> dict[str, Tensor]:
-        return {
-            "hand_surface_mm": self._surface_error_mm(found.hand_distances, true["hand_distances"]),
-            "object_surface_mm": self._surface_error_mm(
-                found.object_distances, true["object_distances"]
-            ),
-        }
+        """Of both bodies, their mean first."""
+        hand = self._surface_error_mm(found.hand_distances, true["hand_distances"])
+        held = self._surface_error_mm(found.object_distances, true["object_distances"])
+        mean = 0.5 * (hand + held)
+        return {"surface_mm": mean, "hand_surface_mm": hand, "object_surface_mm": held}
 
     def _surface_error_mm(self, distances: Tensor, true: Tensor) -> Tensor:
         """Mean error where the surface is no farther than what is learned."""
