@@ -33,6 +33,25 @@ def main() -> None:
         print(path, json.dumps({name: round(score, 3) for name, score in scores.items()}))
 
 
+def store_of(folder: Path, method: str) -> SampleStore:
+    """The finished store of a method's samples in a folder.
+
+    Raises
+    ------
+    InvalidValueError
+        There is none, or it is another method's.
+    """
+    if not (folder / META_FILE).exists():
+        raise InvalidValueError(f"{folder} is no finished store of samples: it has no {META_FILE}")
+    identity: dict[str, Any] = read_meta(folder)["identity"]
+    if identity["method"] != method:
+        raise InvalidValueError(
+            f"the store {folder} holds samples of {identity['method']!r}, the weights are of "
+            f"{method!r}; name a store of {method!r}"
+        )
+    return SampleStore(folder)
+
+
 def store_scores(
     weights: Path, store: Path, samples: int, pictures: Path | None = None
 ) -> dict[str, float]:
@@ -45,7 +64,7 @@ def store_scores(
     """
     found = read_weights(weights)
     name, options = found.description["method"], found.description["options"]
-    records = _store_of(store, name)
+    records = store_of(store, name)
     method = build_method(name, options)
     network = method.build_network()
     fill_for_use(network, found, weights)
@@ -55,18 +74,6 @@ def store_scores(
         pictures.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(pictures / f"{weights.stem}.png"), picture[..., ::-1])
     return mean_scores(method, network, records, samples, _BATCH, device)
-
-
-def _store_of(folder: Path, method: str) -> SampleStore:
-    if not (folder / META_FILE).exists():
-        raise InvalidValueError(f"{folder} is no finished store of samples: it has no {META_FILE}")
-    identity: dict[str, Any] = read_meta(folder)["identity"]
-    if identity["method"] != method:
-        raise InvalidValueError(
-            f"the store {folder} holds samples of {identity['method']!r}, the weights are of "
-            f"{method!r}; name a store of {method!r}"
-        )
-    return SampleStore(folder)
 
 
 if __name__ == "__main__":
