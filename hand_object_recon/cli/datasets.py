@@ -110,6 +110,33 @@ def show(
     typer.echo(f"frame {index} of {len(dataset)} ({name} {chosen}) drawn to {out}")
 
 
+@datasets.command("check-submission")
+def check_submission_(
+    name: Annotated[str, typer.Argument(help="ho3d_v2, ho3d_v3, freihand or h2o.")],
+    file: Annotated[Path, typer.Argument(help="Submission, .json or .zip.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of h2o, whose list of actions tells every frame's name."),
+    ] = None,
+) -> None:
+    """Tell whether a file is what a data set's evaluation server takes; exit code 1 if not."""
+    from hand_object_recon.cli.submission_frames import SERVER_OF, expected_frames
+    from hand_object_recon.core.errors import InvalidValueError
+    from hand_object_recon.evaluation.benchmarking.submission_checks import check_submission
+    from hand_object_recon.evaluation.benchmarking.submissions import Server
+
+    if name not in SERVER_OF:
+        known = ", ".join(SERVER_OF)
+        raise InvalidValueError(f"data set {name!r} has no known server; known are {known}")
+    findings = check_submission(Server(SERVER_OF[name].server), file, expected_frames(name, data))
+    for finding in findings:
+        typer.echo(f"    {'problem' if finding.is_problem else 'note'}: {finding.text}")
+    is_right = not any(finding.is_problem for finding in findings)
+    typer.echo(f"{file}: {'as the server takes it' if is_right else 'not as the server takes it'}")
+    if not is_right:
+        raise typer.Exit(NOT_USABLE)
+
+
 def _draw(choice: DatasetChoice, index: int, out: Path) -> None:
     from hand_object_recon.datasets.picture import truth_picture
     from hand_object_recon.datasets.registry import open_dataset

@@ -201,7 +201,9 @@ def sheet(
 def submission(
     server: Annotated[str, typer.Argument(help="ho3d, freihand or h2o.")],
     folder: Annotated[Path, typer.Argument(help="Folder of an evaluation.", metavar="RESULTS")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="File to write, .json or .zip with it.", show_default=False)
+    ],
     reconstructor: Annotated[
         str, typer.Option(help="Whose results, as it was named when they were made.")
     ] = "rgbd_fit",
@@ -209,16 +211,27 @@ def submission(
         bool, typer.Option("--joints-only", help="Zeros for vertices that are not MANO's.")
     ] = False,
 ) -> None:
-    """Write what the servers of HO-3D, FreiHAND and H2O take."""
+    """Write what the servers of HO-3D, FreiHAND and H2O take.
+
+    Of a published data set the frames are those of the split that the server scores, in its order,
+    which is read from the data set's own folder.
+    """
+    from hand_object_recon.cli.submission_frames import submitted_frames
     from hand_object_recon.core.errors import InvalidValueError
     from hand_object_recon.evaluation.benchmarking.evaluation import load_evaluation
+    from hand_object_recon.evaluation.benchmarking.evaluation_folder import EvaluationFolder
     from hand_object_recon.evaluation.benchmarking.submissions import Server, write_submission
 
     known = [str(item) for item in Server]
     if server not in known:
         raise InvalidValueError(f"server {server!r} is not known; known are {', '.join(known)}")
     written = write_submission(
-        Server(server), load_evaluation(folder), reconstructor, out, joints_only=joints_only
+        Server(server),
+        load_evaluation(folder),
+        reconstructor,
+        out,
+        joints_only=joints_only,
+        frames=submitted_frames(Server(server), EvaluationFolder(folder).read_identity()),
     )
     typer.echo(
         f"{written.entries} frames written to {out}; {written.filled} hands without an estimate "

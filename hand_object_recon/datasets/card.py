@@ -45,6 +45,9 @@ class DatasetCard:
         Whether the frames of a sequence follow each other; otherwise each is an image of its own.
     without_mano
         What is missing as long as MANO is not imported.
+    cuts_hands
+        Whether a true hand may lie largely outside its image, as one that a camera on the head
+        sees.
     """
 
     name: str
@@ -62,6 +65,7 @@ class DatasetCard:
     is_video: bool
     without_mano: str
     splits: Mapping[str, SplitCard]
+    cuts_hands: bool = False
 
     def holds(self) -> str:
         """What its frames hold, in words."""

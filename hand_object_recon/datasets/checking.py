@@ -115,13 +115,14 @@ class _Reading:
         self.with_mesh += any(hand.vertices_m is not None for hand in hands)
         self.with_object += bool(annotated.truth.objects)
         camera = annotated.frame.camera
+        least = 1 if dataset.card.cuts_hands else _LEAST_JOINTS_IN_VIEW
         for hand in hands:
             places = project(hand.joints_m, camera)
             inside = (places >= 0) & (places < (camera.width, camera.height))
-            if int(inside.all(axis=1).sum()) < _LEAST_JOINTS_IN_VIEW and hand.visible_share != 0.0:
+            if int(inside.all(axis=1).sum()) < least and hand.visible_share != 0.0:
                 self.problems.append(
                     f"{dataset.files(dataset.place(index))[-1]}: fewer than "
-                    f"{_LEAST_JOINTS_IN_VIEW} of the {hand.side} hand's joints are in the image; "
+                    f"{least} of the {hand.side} hand's joints are in the image; "
                     "are annotation and image of one version of the data set?"
                 )
 

@@ -12,10 +12,12 @@ import yaml
 from numpy.typing import NDArray
 
 from hand_object_recon.core.errors import DatasetError, InvalidValueError
+from hand_object_recon.geometry.alignment import nearest_rotation
 from hand_object_recon.hand_model.importing.pickle_stand_ins import plain_array
 from hand_object_recon.hand_model.importing.restricted_unpickler import read_pickled_dict
 
 ANEW: Final = "unpack or download it again"
+_ROTATION_WITHIN: Final = 1e-2
 _YAML: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -35,6 +37,17 @@ def read_bytes(path: Path) -> bytes:
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file without the empty ones."""
     return [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def read_numbers(path: Path, count: int) -> NDArray[np.float64]:
+    """The ``count`` numbers of a text file, with white space between."""
+    try:
+        values = np.array(_text(path).split(), dtype=np.float64)
+    except ValueError:
+        raise DatasetError(f"{path} holds something that is no number; {ANEW}") from None
+    if len(values) != count or not np.isfinite(values).all():
+        raise DatasetError(f"{path} holds {len(values)} numbers, not {count} finite ones; {ANEW}")
+    return values
 
 
 def read_yaml(path: Path, *wanted: str) -> dict[str, Any]:
@@ -93,6 +106,14 @@ def numbers_of_shape(
             f"{ANEW}"
         )
     return array.astype(np.float64).reshape(shape)
+
+
+def near_rotation(matrix: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
+    """The rotation (3, 3) that a matrix written with few digits stands for."""
+    rotation = nearest_rotation(matrix).astype(np.float64)
+    if not np.abs(rotation - matrix).max() < _ROTATION_WITHIN:
+        raise DatasetError(f"{path} has a matrix that is no rotation:\n{matrix}\n{ANEW}")
+    return rotation
 
 
 def require_file(path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hand_object_recon.core.errors import DatasetError
 from hand_object_recon.core.hands import HandSide
@@ -80,6 +81,15 @@ class FrameIndex:
         is_wanted = np.array([_is_wanted(entry, choice) for entry in self.sequences], dtype=bool)
         kept = is_wanted[self.sequence] & (self.number % choice.every == 0)
         return replace(self, sequence=self.sequence[kept], number=self.number[kept])
+
+
+def index_of_numbers(
+    sequences: tuple[SequenceEntry, ...], numbers: Sequence[ArrayLike]
+) -> FrameIndex:
+    """Sequences one after the other, each of frames with these numbers."""
+    rows = [np.asarray(found, dtype=np.int32) for found in numbers]
+    place = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
+    return FrameIndex(sequences, place, np.concatenate(rows))
 
 
 def index_of_counts(sequences: tuple[SequenceEntry, ...], counts: list[int]) -> FrameIndex:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,43 +19,38 @@ from hand_object_recon.core.annotation import (
     FrameAnnotation,
     HandAnnotation,
     MaskLabel,
-    ObjectAnnotation,
 )
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import DatasetError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.datasets.base import CAMERA_FRAME, Dataset
-from hand_object_recon.datasets.file_reading import ANEW, read_lines
-from hand_object_recon.datasets.frame_index import FrameIndex, FramePlace, SequenceEntry
+from hand_object_recon.datasets.file_reading import read_lines
+from hand_object_recon.datasets.frame_index import FrameIndex, FramePlace
 from hand_object_recon.datasets.ho3d_card import HELD_OUT_EVERY, ho3d_card
 from hand_object_recon.datasets.ho3d_format import (
     OPENGL_TO_OPTICAL,
+    SEEN_LEVEL,
+    FrameFiles,
     FrameLabels,
     camera_of,
+    labelled_hand,
+    labelled_objects,
+    listed_index,
     mask_channels,
     our_joints,
     read_packed_depth,
+    sequence_and_number,
 )
 from hand_object_recon.datasets.image_reading import read_color
 from hand_object_recon.datasets.json_arrays import json_array
-from hand_object_recon.datasets.mano_hands import LabelledMesh, turned_pose
 from hand_object_recon.datasets.object_models import ObjectModels
-from hand_object_recon.datasets.visibility import holders, in_camera_m, with_visibility
+from hand_object_recon.datasets.visibility import with_visibility
 from hand_object_recon.geometry.projection import project
-from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 
 _SIDE: Final = HandSide.RIGHT
 _MANO_VERTICES: Final = 778
-_SEEN_LEVEL: Final = 127  # masks of version 2 are JPEGs, with grey rims
 _VOTES: Final = 16
 _LIST_OF: Final = {"train_kept": "train", "train_held_out": "train"}
-
-
-class _Files(NamedTuple):
-    color: Path
-    depth: Path
-    meta: Path
-    mask: Path
 
 
 class HO3D(Dataset):
@@ -67,17 +62,7 @@ class HO3D(Dataset):
         self._models = ObjectModels(self.choice.models or self.path / "models")
         path = self.path / f"{self._folder}.txt"
         lines = _chosen_lines(read_lines(path), self.choice.split)
-        frames = [_sequence_and_number(line, path) for line in lines]
-        names = sorted({name for name, _ in frames})
-        places = {name: place for place, name in enumerate(names)}
-        entries = tuple(
-            SequenceEntry(name, f"{self._folder}/{name}", frozenset({_SIDE})) for name in names
-        )
-        return FrameIndex(
-            entries,
-            np.array([places[name] for name, _ in frames], dtype=np.int32),
-            np.array([number for _, number in frames], dtype=np.int32),
-        )
+        return listed_index(lines, path, self._folder, frozenset({_SIDE}))
 
     def files(self, place: FramePlace) -> tuple[Path, ...]:
         found = self._files(place)
@@ -107,7 +92,7 @@ class HO3D(Dataset):
         stamp_ns = self.stamp_ns(place)
         frame = RgbdFrame(rgb, read_packed_depth(paths.depth), camera, stamp_ns, CAMERA_FRAME)
         hands = self._hands(labels, place)
-        objects = self._objects(labels, hands)
+        objects = labelled_objects(labels, self._models, hands)
         mask = self._mask(paths.mask, (camera.height, camera.width))
         if hands:
             hands = with_visibility([(hands[0], self.mano.model(_SIDE))], objects, mask, camera)
@@ -122,38 +107,14 @@ class HO3D(Dataset):
     def _is_evaluation(self) -> bool:
         return self._folder == "evaluation"
 
-    def _files(self, place: FramePlace) -> _Files:
-        folder = self.path / self.sequence(place).folder
-        name = f"{place.number:04d}"
-        png, mask = folder / "rgb" / f"{name}.png", folder / "seg" / f"{name}.png"
-        return _Files(
-            png if png.is_file() else png.with_suffix(".jpg"),
-            folder / "depth" / f"{name}.png",
-            folder / "meta" / f"{name}.pkl",
-            mask if mask.is_file() else mask.with_suffix(".jpg"),
-        )
+    def _files(self, place: FramePlace) -> FrameFiles:
+        return FrameFiles.of(self.path / self.sequence(place).folder, place.number, "seg")
 
     def _hands(self, labels: FrameLabels, place: FramePlace) -> tuple[HandAnnotation, ...]:
         if self._is_evaluation:
             return self._evaluation_hands(place)
-        joints = labels.array("handJoints3D", (21, 3))
-        if joints is None:
-            return ()
-        hand = HandAnnotation(
-            side=_SIDE, joints_m=our_joints(joints), topology=self.mano.topology(_SIDE)
-        )
-        pose = labels.array("handPose", (48,))
-        shape = labels.array("handBeta", (10,))
-        translation = labels.array("handTrans", (3,))
-        if pose is None or shape is None or translation is None:
-            return (hand,)
-        hand = replace(
-            hand,
-            pose_rad=turned_pose(OPENGL_TO_OPTICAL, pose).astype(np.float32),
-            shape=shape.astype(np.float32),
-        )
-        mesh = self.mano.turned_mesh(_SIDE, OPENGL_TO_OPTICAL, pose, shape, translation)
-        return (hand if mesh is None else _with_mesh(hand, mesh, labels),)
+        hand = labelled_hand(_SIDE, labels, "hand", self.mano)
+        return () if hand is None else (_with_contact(hand, labels),)
 
     def _evaluation_hands(self, place: FramePlace) -> tuple[HandAnnotation, ...]:
         """From the lists that were published later, which have the order of evaluation.txt."""
@@ -173,7 +134,7 @@ class HO3D(Dataset):
     @cached_property
     def _row_in_list(self) -> dict[tuple[str, int], int]:
         path = self.path / "evaluation.txt"
-        return {_sequence_and_number(line, path): row for row, line in enumerate(read_lines(path))}
+        return {sequence_and_number(line, path): row for row, line in enumerate(read_lines(path))}
 
     @cached_property
     def _evaluation_joints(self) -> NDArray[np.float32] | None:
@@ -195,30 +156,13 @@ class HO3D(Dataset):
             )
         return rows
 
-    def _objects(
-        self, labels: FrameLabels, hands: tuple[HandAnnotation, ...]
-    ) -> tuple[ObjectAnnotation, ...]:
-        turn, shift = labels.array("objRot", (3,)), labels.array("objTrans", (3,))
-        name = labels.text("objName")
-        if turn is None or shift is None or not name:
-            return ()
-        mesh = self._models.mesh(name)
-        if mesh is None:
-            return ()
-        pose = np.eye(4)
-        pose[:3, :3] = OPENGL_TO_OPTICAL @ axis_angle_to_matrix(turn)
-        pose[:3, 3] = OPENGL_TO_OPTICAL @ shift
-        thing = ObjectAnnotation(name, pose, mesh.vertices_m, mesh.faces)
-        held_by = holders(hands, in_camera_m(thing)) if hands else None
-        return (replace(thing, held_by=held_by),)
-
     def _mask(self, path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | None:
         if not path.is_file():
             return None
         labels = mask_channels(path, shape)
         mask = np.full(shape, MaskLabel.BACKGROUND, dtype=np.uint8)
-        mask[labels[..., 2 - self._hand_channel] > _SEEN_LEVEL] = MaskLabel.OBJECT
-        mask[labels[..., self._hand_channel] > _SEEN_LEVEL] = MaskLabel.RIGHT_HAND
+        mask[labels[..., 2 - self._hand_channel] > SEEN_LEVEL] = MaskLabel.OBJECT
+        mask[labels[..., self._hand_channel] > SEEN_LEVEL] = MaskLabel.RIGHT_HAND
         return mask
 
     @cached_property
@@ -240,7 +184,7 @@ class HO3D(Dataset):
             camera = camera_of(labels.needed("camMat", (3, 3)), (480, 640))
             places = project(our_joints(joints), camera) * (width / camera.width)
             inside = places[((places >= 0) & (places < (width, height))).all(axis=1)].astype(int)
-            votes += (channels[inside[:, 1], inside[:, 0]] > _SEEN_LEVEL).sum(axis=0)
+            votes += (channels[inside[:, 1], inside[:, 0]] > SEEN_LEVEL).sum(axis=0)
         return 0 if votes[0] >= votes[2] else 2
 
 
@@ -253,21 +197,11 @@ def _chosen_lines(lines: list[str], split: str) -> list[str]:
     return lines
 
 
-def _sequence_and_number(line: str, path: Path) -> tuple[str, int]:
-    name, _, number = line.partition("/")
-    if not name or not number.isdecimal():
-        raise DatasetError(f"{path} has the line {line!r}, not one like 'ABF10/0000'; {ANEW}")
-    return name, int(number)
-
-
-def _with_mesh(hand: HandAnnotation, mesh: LabelledMesh, labels: FrameLabels) -> HandAnnotation:
-    contact = labels.array("handVertContact", (len(mesh.vertices_m),))
-    return replace(
-        hand,
-        vertices_m=mesh.vertices_m,
-        translation_m=mesh.translation_m,
-        contact_vertices=None if contact is None else contact > 0,
-    )
+def _with_contact(hand: HandAnnotation, labels: FrameLabels) -> HandAnnotation:
+    if hand.vertices_m is None:
+        return hand
+    contact = labels.array("handVertContact", (len(hand.vertices_m),))
+    return replace(hand, contact_vertices=None if contact is None else contact > 0)
 
 
 class HO3DVersion2(HO3D):

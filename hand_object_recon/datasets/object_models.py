@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from hand_object_recon.core.errors import DatasetError, DependencyError
 from hand_object_recon.datasets.file_reading import ANEW
 
-YCB_FILE: Final = "textured_simple.obj"
+YCB_FILES: Final = ("{name}/textured_simple.obj",)
+YCB_SOURCE: Final = (
+    "get the YCB-Video 3D models from https://rse-lab.cs.washington.edu/projects/posecnn/ and give "
+    "their folder as models"
+)
 
 
 class ObjectMesh(NamedTuple):
@@ -23,28 +27,39 @@ class ObjectMesh(NamedTuple):
 
 
 class ObjectModels:
-    """Objects by name, ``FOLDER/NAME/textured_simple.obj`` as YCB-Video's 3-D models lie."""
+    """Objects by name: in ``folder``, the first that is there of ``files``, in which ``{name}``
+    stands for the object's; by default as YCB-Video's 3-D models lie.
 
-    def __init__(self, folder: Path, file_name: str = YCB_FILE) -> None:
+    source
+        Where meshes can be got, for those that are missing.
+    """
+
+    def __init__(
+        self, folder: Path, files: tuple[str, ...] = YCB_FILES, source: str = YCB_SOURCE
+    ) -> None:
         self.folder = folder
-        self._file_name = file_name
+        self._files = files
+        self._source = source
 
     def mesh(self, name: str) -> ObjectMesh | None:
         """The object's mesh, None where it is not there."""
-        path = self.folder / name / self._file_name
-        return _read(path, path.stat().st_mtime_ns) if path.is_file() else None
+        path = self._file(name)
+        return None if path is None else _read(path, path.stat().st_mtime_ns)
 
     def notes(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """A sentence on the objects whose meshes are missing."""
-        missing = [name for name in names if not (self.folder / name / self._file_name).is_file()]
+        missing = [name for name in names if self._file(name) is None]
         if not missing:
             return ()
         return (
             f"{len(missing)} of {len(names)} objects have no mesh in {self.folder} "
-            f"({missing[0]}/{self._file_name} …): they are left out of the truth; get the "
-            "YCB-Video 3D models from https://rse-lab.cs.washington.edu/projects/posecnn/ and "
-            "give their folder as models",
+            f"({self._files[0].format(name=missing[0])} …): they are left out of the truth; "
+            f"{self._source}",
         )
+
+    def _file(self, name: str) -> Path | None:
+        paths = (self.folder / file.format(name=name) for file in self._files)
+        return next((path for path in paths if path.is_file()), None)
 
 
 @lru_cache(maxsize=64)

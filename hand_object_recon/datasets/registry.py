@@ -15,9 +15,15 @@ _ROOM: Final = "hand_object_recon.datasets"
 
 _LOADERS: Final = {
     "dexycb": "dexycb:DexYCB",
+    "fhb": "fhb:FHB",
     "freihand": "freihand:FreiHAND",
+    "h2o": "h2o:H2O",
+    "h2o3d": "h2o3d:H2O3D",
+    "hic": "hic:HIC",
     "ho3d_v2": "ho3d:HO3DVersion2",
     "ho3d_v3": "ho3d:HO3DVersion3",
+    "obman": "obman:ObMan",
+    "rhd": "rhd:RHD",
 }
 
 

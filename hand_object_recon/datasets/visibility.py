@@ -49,20 +49,28 @@ def with_visibility(
     hand only if the mask says so, too. Rules and tolerances are those of the synthetic frames
     (docs/synthetic_scenes.md). Without meshes of all hands nothing is said.
     """
-    bodies: list[tuple[FloatArray, NDArray[np.int32]]] = [
-        (hand.vertices_m, model.faces)
-        for hand, model in hands
-        if hand.vertices_m is not None and model is not None
-    ]
-    if len(bodies) < len(hands):
+    drawn = _drawn(hands, objects, camera)
+    if drawn is None:
         return tuple(hand for hand, _ in hands)
-    bodies += [(in_camera_m(thing), thing.faces) for thing in objects]
-    drawn = _Drawn([_depth_m(vertices, faces, camera) for vertices, faces in bodies], camera)
-    return tuple(
-        _seen(hand, model, number, drawn, mask)
-        for number, (hand, model) in enumerate(hands)
-        if model is not None
-    )
+    return _all_seen(hands, drawn, mask)
+
+
+def with_drawn_mask(
+    hands: Sequence[tuple[HandAnnotation, HandModel | None]],
+    objects: Sequence[ObjectAnnotation],
+    camera: CameraIntrinsics,
+) -> tuple[tuple[HandAnnotation, ...], NDArray[np.uint8] | None]:
+    """The hands as ``with_visibility`` gives them, and the mask that their meshes and the objects'
+    make, for a data set without masks; no mask without meshes of all hands."""
+    drawn = _drawn(hands, objects, camera)
+    if drawn is None:
+        return tuple(hand for hand, _ in hands), None
+    labels = [_HAND_LABELS[hand.side] for hand, _ in hands]
+    labels += [MaskLabel.OBJECT] * len(objects)
+    mask = np.full((camera.height, camera.width), MaskLabel.BACKGROUND, dtype=np.uint8)
+    for body, label in enumerate(labels):
+        mask[drawn.shows(body)] = label
+    return _all_seen(hands, drawn, None), mask
 
 
 def holders(hands: Sequence[HandAnnotation], vertices_m: FloatArray) -> frozenset[HandSide] | None:
@@ -106,6 +114,35 @@ class _Drawn:
         rows, columns = np.where(is_inside, rows, 0), np.where(is_inside, columns, 0)
         is_near = points_m[:, 2] <= self.alone_m[body][rows, columns] + behind_m
         return np.asarray(is_inside & shown[rows, columns] & is_near)
+
+
+def _drawn(
+    hands: Sequence[tuple[HandAnnotation, HandModel | None]],
+    objects: Sequence[ObjectAnnotation],
+    camera: CameraIntrinsics,
+) -> _Drawn | None:
+    """Hands and objects in their order; None where a hand has no mesh."""
+    bodies: list[tuple[FloatArray, NDArray[np.int32]]] = [
+        (hand.vertices_m, model.faces)
+        for hand, model in hands
+        if hand.vertices_m is not None and model is not None
+    ]
+    if len(bodies) < len(hands):
+        return None
+    bodies += [(in_camera_m(thing), thing.faces) for thing in objects]
+    return _Drawn([_depth_m(vertices, faces, camera) for vertices, faces in bodies], camera)
+
+
+def _all_seen(
+    hands: Sequence[tuple[HandAnnotation, HandModel | None]],
+    drawn: _Drawn,
+    mask: NDArray[np.uint8] | None,
+) -> tuple[HandAnnotation, ...]:
+    return tuple(
+        _seen(hand, model, number, drawn, mask)
+        for number, (hand, model) in enumerate(hands)
+        if model is not None
+    )
 
 
 def _seen(

@@ -11,6 +11,9 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.keypoints import BONES, KEYPOINT_NAMES, WRIST
 from hand_object_recon.hand_model.joint_orders import JOINT_ORDERS, convert_joints
 
+OURS: Final = "openpose21"
+
+_SORTED: Final = sorted(KEYPOINT_NAMES)
 _LARGEST_HAND_M: Final = 1.0
 _NS_PER_S: Final = 1e9
 
@@ -37,16 +40,26 @@ def require_plausible_hands(joints_m: NDArray[Any]) -> None:
             f"joints span {span_m:.4g} m in half of the hands; they must be in metres "
             "(millimetres have to be divided by 1000)"
         )
-    lengths = {name: _bones_m(joints) for name, joints in _in_known_orders(joints_m).items()}
-    shortest = min(lengths, key=lambda name: lengths[name])
-    length_m = _bones_m(joints_m)
-    if lengths[shortest] < _SHORTER * length_m:
+    likely = likely_order(joints_m, OURS)
+    if likely is not None:
         raise InvalidValueError(
-            "joints are not in this program's order: finger bones add up to "
-            f"{1000 * length_m:.0f} mm a hand, and to {1000 * lengths[shortest]:.0f} mm if the "
-            f"joints are in the order of {shortest}; convert them with "
+            f"joints are not in this program's order: finger bones {likely}; convert them with "
             "hand_model.joint_orders.convert_joints"
         )
+
+
+def likely_order(joints_m: NDArray[Any], expected: str) -> str | None:
+    """What speaks for joints (N, 21, 3) to be in another order than expected, None if nothing
+    does: another order makes shorter fingers."""
+    lengths = {name: _bones_m(joints) for name, joints in _in_known_orders(joints_m).items()}
+    shortest = min(lengths, key=lambda name: lengths[name])
+    length_m = lengths[expected]
+    if lengths[shortest] >= _SHORTER * length_m:
+        return None
+    return (
+        f"add up to {1000 * length_m:.0f} mm a hand, and to {1000 * lengths[shortest]:.0f} mm if "
+        f"the joints are in the order of {shortest}"
+    )
 
 
 def require_matching_stamps(
@@ -74,13 +87,9 @@ def require_matching_stamps(
 
 
 def _in_known_orders(joints_m: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """The joints as they would be in our order if they were in each of the others."""
-    names = [
-        name
-        for name, order in JOINT_ORDERS.items()
-        if order.joints != KEYPOINT_NAMES and sorted(order.joints) == sorted(KEYPOINT_NAMES)
-    ]
-    return {name: convert_joints(joints_m, name, "openpose21") for name in names}
+    """The joints as they would be in our order if they were in each known one."""
+    names = [name for name, order in JOINT_ORDERS.items() if sorted(order.joints) == _SORTED]
+    return {name: convert_joints(joints_m, name, OURS) for name in names}
 
 
 def _bones_m(joints_m: NDArray[Any]) -> float:

@@ -61,6 +61,10 @@ _INTERHAND: Final = (
     *(name for finger in FINGER_NAMES for name in reversed(_finger(finger))),
     "wrist",
 )
+_RHD: Final = (
+    "wrist",
+    *(name for finger in FINGER_NAMES for name in reversed(_finger(finger))),
+)
 _THUMB_NAMES: Final = "its names mcp, pip, dip of the thumb are thumb_cmc, thumb_mcp, thumb_ip here"
 
 JOINT_ORDERS: Final[dict[str, JointOrder]] = {
@@ -120,6 +124,13 @@ JOINT_ORDERS: Final[dict[str, JointOrder]] = {
             "First-Person Hand Action benchmark (FPHA, FHB)",
             "its README (Wrist, TMCP, IMCP …); loaders, reorder_idx 0, 1, 6, 7, 8, 2 …",
             "level by level and not finger by finger; millimetres",
+        ),
+        JointOrder(
+            "rhd21",
+            _RHD,
+            "RHD, the Rendered Handpose Dataset (left 0 to 20, right 21 to 41)",
+            "public RHD loaders: 0, then thumb 1 to 4, index 5 to 8 … with the tip first",
+            "tips first in every finger, as interhand21, but the wrist is first, too",
         ),
         JointOrder(
             "webxr25",

@@ -46,6 +46,22 @@ def film() -> Film:
     return frames
 
 
+@pytest.fixture(scope="session")
+def film_both() -> Callable[[int], list[AnnotatedFrame]]:
+    """Frames of two hands that hand something over: held by the right, by both, by the left."""
+    settings = SampleSettings(
+        "val", scene=SceneChoice.HAND_OVER, hands=2, image_size_px=None, camera=CAMERA
+    )
+    filmed: dict[int, list[AnnotatedFrame]] = {}
+
+    def frames(count: int) -> list[AnnotatedFrame]:
+        if count not in filmed:
+            filmed[count] = list(frames_of_take(settings, 0, count, 0.3))
+        return filmed[count]
+
+    return frames
+
+
 @pytest.fixture
 def mano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The open hand, imported under MANO's name, which it takes the place of in the fixtures."""

@@ -47,7 +47,7 @@ def test_an_unknown_name_split_folder_or_sequence_is_refused_with_what_there_is(
 ) -> None:
     choice = DatasetChoice(name="dexycb", path=dexycb_folder, split="s0_train")
     for change, message in (
-        ({"name": "dexicb"}, "known are dexycb, freihand"),
+        ({"name": "dexicb"}, "known are dexycb, fhb, freihand"),
         ({"split": "training"}, "it has s0_train, s0_val"),
         ({"path": dexycb_folder / "no"}, "no such folder; get it from https://dex-ycb.github.io"),
         ({"sequences": ("there",)}, "'there' is not in dexycb s0_train; it has 6400"),
@@ -281,7 +281,7 @@ def test_a_reconstructor_is_scored_with_and_without_true_meshes(
 ) -> None:
     request.getfixturevalue("mano" if with_mesh else "no_mano")
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("TRUTH_PLUGINS_DEXYCB", str(dexycb_folder))
+    monkeypatch.setenv("TRUTH_PLUGINS_FOLDER", str(dexycb_folder))
     _, table = evaluate(dexycb_folder, tmp_path / "out")
     sys.modules.pop("truth_plugins")
     assert "| 5.00 " in table  # mean error of the joints

@@ -1,4 +1,4 @@
-"""A detector and a reconstructor that know DexYCB's truth, and give it five millimetres aside."""
+"""A detector and a reconstructor that know a data set's truth, and give it 5 mm aside."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hand_object_recon.core.hands import (
     BoundingBox,
     HandDetection,
     HandEstimate,
+    HandSide,
     HandTopology,
     TrackedHand,
 )
@@ -28,51 +29,56 @@ from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 
-FOLDER: Final = "TRUTH_PLUGINS_DEXYCB"
+FOLDER: Final = "TRUTH_PLUGINS_FOLDER"
+SPLIT: Final = "TRUTH_PLUGINS_SPLIT"
+"""Name of the data set and its split with a space between."""
+
 ASIDE_M: Final = np.array([0.003, 0.0, 0.004])
 
 
 @lru_cache(maxsize=1)
-def true_hands() -> dict[int, HandAnnotation]:
-    choice = DatasetChoice(name="dexycb", path=Path(os.environ[FOLDER]), split="s0_train")
-    dataset = open_dataset(choice)
+def true_hands() -> dict[int, tuple[HandAnnotation, ...]]:
+    name, split = os.environ.get(SPLIT, "dexycb s0_train").split()
+    dataset = open_dataset(DatasetChoice(name=name, path=Path(os.environ[FOLDER]), split=split))
     frames = (dataset[index] for index in range(len(dataset)))
-    return {frame.frame.stamp_ns: frame.truth.hands[0] for frame in frames}
+    return {frame.frame.stamp_ns: frame.truth.hands for frame in frames}
 
 
 class Knowing(Detector):
     card: ClassVar[PluginCard] = PluginCard("knowing", "the true box", "MIT")
 
     def detect(self, frame: RgbdFrame) -> list[HandDetection]:
-        hand = true_hands()[frame.stamp_ns]
-        box = BoundingBox.around(project(hand.joints_m, frame.camera))
-        return [HandDetection(hand.side, 1.0, box)]
+        return [
+            HandDetection(hand.side, 1.0, BoundingBox.around(project(hand.joints_m, frame.camera)))
+            for hand in true_hands()[frame.stamp_ns]
+        ]
 
 
 class Aside(Reconstructor):
     card: ClassVar[PluginCard] = PluginCard("aside", "5 mm off", "MIT", is_metric=True)
 
     def topologies(self) -> tuple[HandTopology, ...]:
-        hand = next(iter(true_hands().values()))
-        return (load_hand_model("open_hand", hand.side).topology,)
+        return tuple(load_hand_model("open_hand", side).topology for side in HandSide)
 
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
-        hand = true_hands()[frame.stamp_ns]
-        model = load_hand_model("open_hand", hand.side)
-        flat = pose_hand(model, np.zeros(48), np.zeros(10), hand.joints_m[0])
-        made = [
-            HandEstimate(
-                track.track_id,
-                hand.side,
-                1.0,
-                (hand.joints_m + ASIDE_M).astype(np.float32),
-                np.ones(21, np.float32),
-                flat.vertices_m,
-                model.topology.name,
-                np.eye(4),
-                np.zeros(48, np.float32),
-                np.zeros(10, np.float32),
-            )
-            for track in hands
-        ]
-        return ReconstructorOutput(tuple(made))
+        truth = {hand.side: hand for hand in true_hands()[frame.stamp_ns]}
+        return ReconstructorOutput(
+            tuple(_beside(truth[track.side], track.track_id) for track in hands)
+        )
+
+
+def _beside(hand: HandAnnotation, track_id: int) -> HandEstimate:
+    model = load_hand_model("open_hand", hand.side)
+    flat = pose_hand(model, np.zeros(48), np.zeros(10), hand.joints_m[0])
+    return HandEstimate(
+        track_id,
+        hand.side,
+        1.0,
+        (hand.joints_m + ASIDE_M).astype(np.float32),
+        np.ones(21, np.float32),
+        flat.vertices_m,
+        model.topology.name,
+        np.eye(4),
+        np.zeros(48, np.float32),
+        np.zeros(10, np.float32),
+    )

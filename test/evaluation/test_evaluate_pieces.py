@@ -234,6 +234,24 @@ def test_results_come_back_as_they_were_and_tracks_are_numbered_from_one(tmp_pat
     np.testing.assert_array_equal(read.objects[0].faces, BOX.faces)
 
 
+def test_the_confidence_of_joints_comes_back_where_it_was_told(tmp_path: Path) -> None:
+    confidence = np.linspace(0.1, 1.0, 21, dtype=np.float32)
+    sure = replace(estimate(RIGHT), joint_confidence=confidence)
+    made = Reconstruction(5, "camera", "test", (sure, estimate(LEFT, 0.2, 2)))
+    save_results(tmp_path / "r.npz", columns_of([5], [""], [made]))
+    told, silent = load_results(tmp_path / "r.npz").reconstruction_at(5).hands
+    np.testing.assert_array_equal(told.joint_confidence, confidence)
+    assert silent.joint_confidence is None
+
+
+def test_results_from_before_joints_had_a_confidence_can_be_read(tmp_path: Path) -> None:
+    columns = columns_of([5], [""], [Reconstruction(5, "camera", "test", (estimate(RIGHT),))])
+    older = {name: v for name, v in columns.columns.items() if name != "hand_joint_confidence"}
+    np.savez(tmp_path / "r.npz", **older)
+    (hand,) = load_results(tmp_path / "r.npz").reconstruction_at(5).hands
+    assert hand.joint_confidence is None
+
+
 def test_truth_files_hold_objects_with_their_meshes(tmp_path: Path) -> None:
     mesh = SurfaceMesh(BOX.vertices, BOX.faces.astype(np.int32))
     pose = np.eye(4)

@@ -71,6 +71,9 @@ def test_dexycb_to_mano_is_as_its_users_write_it() -> None:
         ("fhb21", 8, "thumb_tip"),
         ("mediapipe21", 9, "middle_mcp"),
         ("h2o21", 4, "thumb_tip"),
+        ("rhd21", 0, "wrist"),
+        ("rhd21", 1, "thumb_tip"),
+        ("rhd21", 12, "middle_mcp"),
     ],
 )
 def test_a_joint_lies_where_the_makers_say(order: str, place: int, joint: str) -> None:

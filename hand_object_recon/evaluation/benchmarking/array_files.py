@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,15 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _unfinished(path)
     unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def write_zipped_text(path: Path, name: str, text: str) -> None:
+    """Write a zip file that holds one text file of that name; equal texts give equal files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _unfinished(path)
+    with ZipFile(unfinished, "w", ZIP_DEFLATED) as file:
+        file.writestr(ZipInfo(name), text, ZIP_DEFLATED)
     unfinished.replace(path)
 
 

@@ -231,10 +231,12 @@ def _time_series(item: ScoredReconstructor, sequence: int) -> Iterator[Series]:
 
 def _with_breaks(seconds: Float64, errors_mm: FloatArray) -> tuple[Float64, Float64]:
     """The points with a NaN before each one that comes late."""
+    errors = errors_mm.astype(np.float64)
+    if len(seconds) < 2:
+        return seconds, errors
     steps = np.diff(seconds)
-    late = 1 + np.flatnonzero(steps > _LONGEST_STEP * np.median(steps)) if len(steps) else steps
-    errors = np.insert(errors_mm.astype(np.float64), late, np.nan)
-    return np.insert(seconds, late, seconds[late]), errors
+    late = 1 + np.flatnonzero(steps > _LONGEST_STEP * np.median(steps))
+    return np.insert(seconds, late, seconds[late]), np.insert(errors, late, np.nan)
 
 
 def _track_name(item: ScoredReconstructor, hands: PairedHands, row: int, tracks: int) -> str:

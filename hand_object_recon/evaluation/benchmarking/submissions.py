@@ -2,12 +2,15 @@
 
 Every server wants an entry for every frame, so a hand that was not found is written as well, with
 all its points at one place. None of the files has been sent to a server from here.
+
+HO-3D: ``pred.py`` and ``eval.py`` of its repository. FreiHAND: ``pred.py`` of its own. H2O: what
+PDFNet's public code writes, by the actions of ``action_test.txt``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from hand_object_recon.core.errors import InvalidValueError, RecordingError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT, WRIST
-from hand_object_recon.evaluation.benchmarking.array_files import write_text
+from hand_object_recon.evaluation.benchmarking.array_files import write_text, write_zipped_text
 from hand_object_recon.evaluation.benchmarking.evaluation import Evaluation, ScoredReconstructor
 from hand_object_recon.evaluation.benchmarking.paired_hands import SequenceOfBoth
 from hand_object_recon.hand_model.joint_orders import convert_joints
@@ -39,6 +42,23 @@ class Server(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+FILE_IN_ZIP: Final = {
+    Server.HO3D: "pred.json",
+    Server.FREIHAND: "pred.json",
+    Server.H2O: "hand_poses.json",
+}
+"""What the file is called in the zip file that the servers take."""
+
+
+class SubmittedFrame(NamedTuple):
+    """A frame of a stored sequence; for H2O, by the names of its action and its file there."""
+
+    sequence: str
+    stamp_ns: int
+    action: str = ""
+    file: str = ""
 
 
 class Written(NamedTuple):
@@ -63,32 +83,65 @@ def write_submission(
     out: Path,
     *,
     joints_only: bool = False,
+    frames: Sequence[SubmittedFrame] | None = None,
 ) -> Written:
     """Write the submission file of one reconstructor's results.
 
+    out
+        JSON, or with the ending .zip a zip file that holds it.
     joints_only
         Write zeros for the vertices, whose scores then mean nothing.
+    frames
+        Those that the server wants in its order; all in the stored order otherwise.
 
     Raises
     ------
     InvalidValueError
-        The reconstructor is not among the results, or its meshes are not MANO's.
+        The reconstructor is not among the results, its meshes are not MANO's, or a frame that
+        the server wants was not evaluated.
     RecordingError
         The file cannot be written.
     """
     item = _item(evaluation, reconstructor)
     content: Any
+    wanted = _wanted(item, frames)
     if server is Server.H2O:
-        content, written = _h2o(item)
+        content, written = _h2o(wanted)
     else:
         if not joints_only:
             _require_mano(item)
-        content, written = _one_hand(server, item, with_vertices=not joints_only)
+        content, written = _one_hand(server, wanted, with_vertices=not joints_only)
+    text = json.dumps(content)
     try:
-        write_text(out, json.dumps(content))
+        if out.suffix == ".zip":
+            write_zipped_text(out, FILE_IN_ZIP[server], text)
+        else:
+            write_text(out, text)
     except OSError as error:
         raise RecordingError(f"submission {out} cannot be written: {error.strerror}") from None
     return written
+
+
+def _wanted(
+    item: ScoredReconstructor, frames: Sequence[SubmittedFrame] | None
+) -> list[tuple[SequenceOfBoth, SubmittedFrame]]:
+    sequences = {sequence.name: sequence for sequence in item.hands.sequences}
+    if frames is None:
+        return [
+            (sequence, SubmittedFrame(sequence.name, stamp_ns, sequence.name, f"{number:06d}.txt"))
+            for sequence in item.hands.sequences
+            for number, stamp_ns in enumerate(sequence.truth.frame_stamps_ns.tolist())
+        ]
+    stamps = {
+        name: set(sequence.truth.frame_stamps_ns.tolist()) for name, sequence in sequences.items()
+    }
+    missing = [frame for frame in frames if frame.stamp_ns not in stamps.get(frame.sequence, ())]
+    if missing:
+        raise InvalidValueError(
+            f"{len(missing)} of {len(frames)} frames that the server wants were not evaluated, the "
+            f"first of sequence {missing[0].sequence}; evaluate the whole split"
+        )
+    return [(sequences[frame.sequence], frame) for frame in frames]
 
 
 def _item(evaluation: Evaluation, name: str) -> ScoredReconstructor:
@@ -110,7 +163,10 @@ def _require_mano(item: ScoredReconstructor) -> None:
 
 
 def _one_hand(
-    server: Server, item: ScoredReconstructor, *, with_vertices: bool
+    server: Server,
+    wanted: Sequence[tuple[SequenceOfBoth, SubmittedFrame]],
+    *,
+    with_vertices: bool,
 ) -> tuple[list[Any], Written]:
     """``[joints of each frame, vertices of each frame]`` in metres.
 
@@ -118,24 +174,25 @@ def _one_hand(
     OpenGL's camera frame, the wrist at the given one.
     """
     joints, vertices, filled = [], [], 0
-    for sequence in item.hands.sequences:
-        for stamp_ns in sequence.truth.frame_stamps_ns.tolist():
-            hand = _single_hand(sequence, stamp_ns, with_vertices=with_vertices)
-            filled += hand.is_filled
-            if server is Server.HO3D:
-                hand = _as_ho3d(hand, _true_wrist(sequence, stamp_ns))
-            joints.append(_numbers(hand.joints_m))
-            vertices.append(_numbers(hand.vertices_m))
+    for sequence, frame in wanted:
+        hand = _single_hand(sequence, frame.stamp_ns, with_vertices=with_vertices)
+        filled += hand.is_filled
+        if server is Server.HO3D:
+            hand = _as_ho3d(hand, _true_wrist(sequence, frame.stamp_ns))
+        joints.append(_numbers(hand.joints_m))
+        vertices.append(_numbers(hand.vertices_m))
     return [joints, vertices], Written(len(joints), filled)
 
 
 def _single_hand(sequence: SequenceOfBoth, stamp_ns: int, *, with_vertices: bool) -> _Hand:
-    """The surest hand of a frame."""
+    """The surest hand of a frame; a right one, which is all that the servers score, before any
+    that was taken for a left one."""
     results = sequence.results
     rows = results.hands_at(stamp_ns)
     if not len(rows):
         return _Hand(np.zeros((KEYPOINT_COUNT, 3)), np.zeros((MANO_VERTEX_COUNT, 3)), True)
-    surest = int(rows[np.argmax(results.columns["hand_score"][rows])])
+    scores = results.columns["hand_score"]
+    surest = max(rows.tolist(), key=lambda row: (results.side(row) is HandSide.RIGHT, scores[row]))
     vertices = results.vertices_m(surest) if with_vertices else np.zeros((MANO_VERTEX_COUNT, 3))
     return _Hand(results.joints_m(surest), vertices, False)
 
@@ -145,7 +202,8 @@ def _true_wrist(sequence: SequenceOfBoth, stamp_ns: int) -> NDArray[Any]:
     if len(rows) != 1:
         raise InvalidValueError(
             f"frame {stamp_ns} of {sequence.name} has {len(rows)} true hands; HO-3D's server "
-            "wants the wrist of the one hand that it gives for every frame"
+            "wants the wrist of the one hand that it gives for every frame (of a published "
+            "evaluation split, put evaluation_xyz.json beside evaluation.txt and evaluate again)"
         )
     return np.asarray(sequence.truth.hands.joints_m[rows[0], WRIST])
 
@@ -156,20 +214,19 @@ def _as_ho3d(hand: _Hand, wrist_m: NDArray[Any]) -> _Hand:
     return _Hand(_OPENGL * joints, _OPENGL * (hand.vertices_m + shift), hand.is_filled)
 
 
-def _h2o(item: ScoredReconstructor) -> tuple[dict[str, Any], Written]:
-    """Sequence to frame file to 126 numbers: left joints, then right joints, metres."""
+def _h2o(
+    wanted: Sequence[tuple[SequenceOfBoth, SubmittedFrame]],
+) -> tuple[dict[str, Any], Written]:
+    """Action to frame file to 126 numbers: left joints, then right joints, metres."""
     content: dict[str, Any] = {"modality": "RGBD"}
-    entries = filled = 0
-    for sequence in item.hands.sequences:
-        frames: dict[str, list[float]] = {}
-        for number, stamp_ns in enumerate(sequence.truth.frame_stamps_ns.tolist()):
-            hands = list(_both_sides(sequence, stamp_ns))
-            filled += sum(hand is None for hand in hands)
-            points = [np.zeros((KEYPOINT_COUNT, 3)) if hand is None else hand for hand in hands]
-            frames[f"{number:06d}.txt"] = _numbers(np.concatenate(points).ravel())
-            entries += 1
-        content[sequence.name] = frames
-    return content, Written(entries, filled)
+    filled = 0
+    for sequence, frame in wanted:
+        hands = list(_both_sides(sequence, frame.stamp_ns))
+        filled += sum(hand is None for hand in hands)
+        points = [np.zeros((KEYPOINT_COUNT, 3)) if hand is None else hand for hand in hands]
+        numbers = _numbers(np.concatenate(points).ravel())
+        content.setdefault(frame.action, {})[frame.file] = numbers
+    return content, Written(len(wanted), filled)
 
 
 def _both_sides(sequence: SequenceOfBoth, stamp_ns: int) -> Iterator[NDArray[Any] | None]:
