@@ -14,7 +14,9 @@ def test_a_built_in_detector_loads_and_is_called_what_its_card_says(name: str) -
     assert DETECTORS.load(name).card.name == name
 
 
-@pytest.mark.parametrize("name", ["cross_branch", "gsdf", "h2onet", "pdfnet", "rgbd_fit"])
+@pytest.mark.parametrize(
+    "name", ["cross_branch", "gsdf", "h2onet", "intra_inter_graph", "pdfnet", "rgbd_fit"]
+)
 def test_a_built_in_reconstructor_loads_and_is_called_what_its_card_says(name: str) -> None:
     assert RECONSTRUCTORS.load(name).card.name == name
 

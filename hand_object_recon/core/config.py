@@ -20,6 +20,7 @@ from hand_object_recon.core.method_settings import (
     CrossBranchSettings,
     GSDFSettings,
     H2ONetSettings,
+    IntraInterGraphSettings,
     PDFNetSettings,
     RgbdFitSettings,
 )
@@ -286,6 +287,7 @@ class PipelineConfig(Section):
     gsdf: GSDFSettings = GSDFSettings()
     pdfnet: PDFNetSettings = PDFNetSettings()
     cross_branch: CrossBranchSettings = CrossBranchSettings()
+    intra_inter_graph: IntraInterGraphSettings = IntraInterGraphSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

@@ -224,6 +224,9 @@ class HandEstimate:
         The hand's surface as a method saw it that is bound to no hand model, where it saw it;
         such a method may make one of some frames only. None otherwise. Smoothing and refinement
         leave it as it is.
+    joint_confidence
+        (21,) float32, 0 to 1, how sure the method is of where each joint is; None where it does
+        not tell.
     """
 
     track_id: int
@@ -238,6 +241,7 @@ class HandEstimate:
     shape: NDArray[np.float32]
     placement_residual_m: float = float("nan")
     surface: HandSurface | None = None
+    joint_confidence: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         def convert(name: str, shape: tuple[int | None, ...], dtype: type[np.generic]) -> None:
@@ -252,6 +256,8 @@ class HandEstimate:
         convert("vertices_m", (None, 3), np.float32)
         convert("pose_rad", (POSE_LENGTH,), np.float32)
         convert("shape", (SHAPE_LENGTH,), np.float32)
+        if self.joint_confidence is not None:
+            convert("joint_confidence", (KEYPOINT_COUNT,), np.float32)
         wrist_pose = require_rigid_transform("wrist_pose", self.wrist_pose)
         object.__setattr__(self, "wrist_pose", wrist_pose)
 

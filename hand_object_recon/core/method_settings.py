@@ -88,6 +88,10 @@ class CrossBranchSettings(CompiledNetworkSettings):
     )
 
 
+class IntraInterGraphSettings(CompiledNetworkSettings):
+    """Nothing of its own."""
+
+
 class PDFNetSettings(ReleasedNetworkSettings):
     point_choice: Literal["farthest", "random"] = setting(
         "farthest",

@@ -104,6 +104,7 @@ def _hand_message(hand: HandEstimate, touches: NDArray[np.bool_]) -> Message:
         score=hand.score,
         joints=point_messages(hand.joints_m),
         joint_visibility=hand.joint_visibility,
+        joint_confidence=_none_as_empty(hand.joint_confidence),
         wrist=pose_message(hand.wrist_pose),
         pose=hand.pose_rad,
         shape=hand.shape,
@@ -130,7 +131,18 @@ def _hand_from_message(message: Message) -> HandEstimate:
         pose_rad=message.pose,
         shape=message.shape,
         placement_residual_m=float(message.placement_residual),
+        joint_confidence=_joint_confidence(message),
     )
+
+
+def _none_as_empty(numbers: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    return np.empty(0, np.float32) if numbers is None else numbers
+
+
+def _joint_confidence(message: Message) -> NDArray[np.float32] | None:
+    """None where the method tells none, and in recordings of older versions."""
+    numbers: NDArray[np.float32] = getattr(message, "joint_confidence", np.empty(0, np.float32))
+    return numbers if len(numbers) else None
 
 
 def _side_numbers() -> dict[HandSide, int]:

@@ -97,6 +97,10 @@ RECONSTRUCTORS: PluginGroup[Reconstructor] = PluginGroup(
         ),
         "gsdf": "hand_object_recon.reconstructors.gsdf.reconstructor:GSDFReconstructor",
         "h2onet": "hand_object_recon.reconstructors.h2onet.reconstructor:H2ONetReconstructor",
+        "intra_inter_graph": (
+            "hand_object_recon.reconstructors.intra_inter_graph.reconstructor:"
+            "IntraInterGraphReconstructor"
+        ),
         "pdfnet": "hand_object_recon.reconstructors.pdfnet.reconstructor:PDFNetReconstructor",
         "rgbd_fit": "hand_object_recon.reconstructors.rgbd_fit.reconstructor:RgbdFitReconstructor",
     },

@@ -26,7 +26,7 @@ from hand_object_recon.recordings.result_topics import RECONSTRUCTION_TOPIC, TOP
 def read_reconstructions(path: Path | str) -> Iterator[Reconstruction]:
     """Reconstructions of a result recording in the order they were written, one at a time.
 
-    Of a recording by an older version, what it did not know of objects is unknown.
+    Of a recording by an older version, what it did not know of hands and objects is unknown.
 
     Raises
     ------

@@ -159,6 +159,14 @@ class TestHandEstimate:
         with pytest.raises(InvalidValueError, match=f"{name} holds 1 values that are not finite"):
             estimate(**{name: broken})
 
+    def test_a_confidence_of_joints_is_optional_and_of_every_joint(self) -> None:
+        assert estimate().joint_confidence is None
+        kept = estimate(joint_confidence=np.linspace(0.0, 1.0, 21)).joint_confidence
+        assert kept is not None
+        assert kept.dtype == np.float32
+        with pytest.raises(InvalidValueError, match="joint_confidence has shape"):
+            estimate(joint_confidence=np.ones(20))
+
     def test_the_wrist_pose_must_be_rigid(self) -> None:
         with pytest.raises(InvalidValueError, match="wrist_pose is not rigid"):
             estimate(wrist_pose=np.diag([1.0, 1.0, 2.0, 1.0]))

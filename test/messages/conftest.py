@@ -40,6 +40,7 @@ def make_hand() -> Callable[..., HandEstimate]:
             "score": 0.75,
             "joints_m": random.normal(size=(21, 3)).astype(np.float32),
             "joint_visibility": random.uniform(size=21).astype(np.float32),
+            "joint_confidence": random.uniform(size=21).astype(np.float32),
             "vertices_m": random.normal(size=(4, 3)).astype(np.float32),
             "topology": "tetrahedron",
             "wrist_pose": wrist_pose,

@@ -184,6 +184,25 @@ def test_an_unknown_residual_stays_unknown(make_hand: Callable[..., HandEstimate
     assert np.isnan(restored.placement_residual_m)
 
 
+def test_a_method_that_tells_no_confidence_of_joints_sends_none(
+    make_hand: Callable[..., HandEstimate],
+) -> None:
+    hand = make_hand(joint_confidence=None)
+    message = over_the_wire(reconstruction_message(Reconstruction(1, "camera", "made_up", (hand,))))
+    assert len(message.hands[0].joint_confidence) == 0
+    (restored,) = reconstruction_from_message(message).hands
+    assert restored.joint_confidence is None
+
+
+def test_a_confidence_that_is_not_of_every_joint_is_refused(
+    reconstruction: Reconstruction,
+) -> None:
+    message = reconstruction_message(reconstruction)
+    message.hands[0].joint_confidence = np.ones(20, np.float32)
+    with pytest.raises(InvalidValueError, match="joint_confidence has shape"):
+        reconstruction_from_message(message)
+
+
 def test_the_message_carries_joints_as_points_and_vertices_flat(
     reconstruction: Reconstruction,
 ) -> None:

@@ -312,8 +312,9 @@ def depth_picture(depth_m: float) -> tuple[Tensor, Tensor, Tensor]:
 def test_depth_tells_how_far_a_node_is_from_the_surface_and_whether_the_hand_is_too_small() -> None:
     # the wall at 0.55 m says 0.52 m of the wrist by one node and 0.54 m by the other
     picture, uv, nodes_z_m = depth_picture(0.55)
-    found = depth_of_nodes(picture, uv, nodes_z_m, torch.tensor([0.5]))[0]
-    gap, is_measured, size = found.T
+    found = depth_of_nodes(picture, uv, nodes_z_m, torch.tensor([0.5]))
+    gap, is_measured, size = found.channels[0].T
+    np.testing.assert_allclose(found.distance_m, [0.52], atol=1e-6)
     np.testing.assert_allclose(is_measured, [1.0, 1.0, 0.0, 0.0])
     np.testing.assert_allclose(gap, [0.0, 0.02 / 0.05, 0.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(size, 5.0 * np.log(0.52 / 0.5), rtol=1e-4)
@@ -321,8 +322,9 @@ def test_depth_tells_how_far_a_node_is_from_the_surface_and_whether_the_hand_is_
 
 def test_a_wall_far_behind_the_hand_says_nothing_of_its_size() -> None:
     picture, uv, nodes_z_m = depth_picture(1.5)
-    found = depth_of_nodes(picture, uv, nodes_z_m, torch.tensor([0.5]))[0]
-    gap, is_measured, size = found.T
+    found = depth_of_nodes(picture, uv, nodes_z_m, torch.tensor([0.5]))
+    gap, is_measured, size = found.channels[0].T
+    assert found.distance_m.isnan().all()
     np.testing.assert_allclose(size, 0.0)
     np.testing.assert_allclose(gap, [2.0, 2.0, 0.0, 0.0])
     np.testing.assert_allclose(is_measured, [1.0, 1.0, 0.0, 0.0])

@@ -22,9 +22,15 @@ from hand_object_recon.reconstructors.intra_inter_graph.options import (
     METHOD,
     IntraInterGraphOptions,
 )
+from hand_object_recon.reconstructors.intra_inter_graph.plausibility_scores import (
+    plausibility_scores,
+)
 from hand_object_recon.reconstructors.intra_inter_graph.prediction import Hands, Prediction, View
 from hand_object_recon.reconstructors.intra_inter_graph.trained_network import load_trained_network
-from hand_object_recon.reconstructors.intra_inter_graph.training import IntraInterGraphTraining
+from hand_object_recon.reconstructors.intra_inter_graph.training import (
+    IntraInterGraphTraining,
+    _view,
+)
 from hand_object_recon.training.config import SyntheticData, TrainingConfig
 from hand_object_recon.training.engine import Training
 from hand_object_recon.training.items import StoreItems
@@ -160,11 +166,38 @@ def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> N
     method = method_with()
     batch = batch_of(store, method, 3)
     scores = method.scores(Answering(method, batch, 0.0), batch)
-    for name, values in scores.items():
+    errors = {
+        name: values for name, values in scores.items() if name.endswith(("ts_mm", "es_mm", "_px"))
+    }
+    assert len(errors) == 8
+    for name, values in errors.items():
         assert values.nan_to_num().abs().max() < 1e-2, name
     scores = method.scores(Answering(method, batch, 0.005), batch)
     torch.testing.assert_close(scores["joints_mm"], torch.full((3,), 5.0 * 20 / 21))
     assert scores["initial_joints_mm"].max() < 1e-2
+
+
+def test_plausibility_is_scored_before_and_after_the_refinement(store: SampleStore) -> None:
+    method = method_with()
+    batch = batch_of(store, method, 3)
+    answering = Answering(method, batch, 0.0)
+    scores = method.scores(answering, batch)
+    for name in ("self_penetration_mm", "beyond_limits_deg", "edge_spread_percent"):
+        torch.testing.assert_close(scores[f"initial_{name}"], scores[f"refined_{name}"])
+    # as far as the takes' own hands may be: they are made so that they hardly overlap
+    assert scores["initial_self_penetration_mm"].max() < 3.0
+    assert scores["initial_beyond_limits_deg"].max() < 10.0
+    found = answering(_view(batch))
+    torch.manual_seed(0)
+    rough = 0.002 * torch.randn_like(found.initial.vertices_m)
+    assert found.refined is not None
+    roughened = Hands(found.refined.joints_m, found.refined.vertices_m + rough)
+    worse = plausibility_scores(found._replace(refined=roughened), method._model)
+    spread = "edge_spread_percent"
+    assert (worse[f"refined_{spread}"] > worse[f"initial_{spread}"] + 5.0).all()
+    assert set(plausibility_scores(found._replace(refined=None), method._model)) == {
+        name for name in worse if name.startswith("initial")
+    }
 
 
 def test_pictures_show_true_bones_above_found_ones_and_the_mesh(store: SampleStore) -> None:

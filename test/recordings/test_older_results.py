@@ -1,4 +1,4 @@
-"""Results that an older version recorded, whose messages know less of objects."""
+"""Results that an older version recorded, whose messages know less of hands and objects."""
 
 from __future__ import annotations
 
@@ -141,6 +141,7 @@ def test_an_older_result_is_read_with_what_it_knows(old_result: Callable[[], Pat
 
 def test_what_an_older_result_does_not_know_is_unknown(old_result: Callable[[], Path]) -> None:
     (frame,) = read_reconstructions(old_result())
+    assert frame.hands[0].joint_confidence is None
     held, _ = frame.objects
     assert held.vertex_seen is held.vertex_colors is held.primitive is None
     assert (held.name, held.contacts) == ("", ())

@@ -36,12 +36,14 @@ _HAND_COLUMNS: Final[Layout] = {
     "hand_score": ((), np.float64),
     "hand_joints_m": ((KEYPOINT_COUNT, 3), np.float32),
     "hand_joint_visibility": ((KEYPOINT_COUNT,), np.float32),
+    "hand_joint_confidence": ((KEYPOINT_COUNT,), np.float32),
     "hand_wrist_pose": ((4, 4), np.float64),
     "hand_pose_rad": ((POSE_LENGTH,), np.float32),
     "hand_shape": ((SHAPE_LENGTH,), np.float32),
     "hand_placement_residual_m": ((), np.float64),
     "hand_vertex_count": ((), np.int64),
 }
+_NOT_TOLD: Final = np.full(KEYPOINT_COUNT, np.nan, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,7 @@ class SequenceResults:
             pose_rad=value("pose_rad"),
             shape=value("shape"),
             placement_residual_m=float(value("placement_residual_m")),
+            joint_confidence=_told(value("joint_confidence")),
         )
 
     @cached_property
@@ -194,7 +197,7 @@ def load_results(path: Path) -> SequenceResults:
     RecordingError
         The file cannot be read, or is not one of a sequence's results.
     """
-    columns = read_arrays(path)
+    columns = _with_later_columns(read_arrays(path))
     wanted = (*_FRAME_COLUMNS, *_HAND_COLUMNS, *OBJECT_COLUMN_NAMES)
     missing = [name for name in wanted if name not in columns]
     if missing:
@@ -207,6 +210,18 @@ def load_results(path: Path) -> SequenceResults:
         raise RecordingError(f"results {path}: {error}") from None
 
 
+def _with_later_columns(columns: Columns) -> Columns:
+    """What results of older versions do not have, where there is a value for not knowing."""
+    if "hand_joint_confidence" in columns or "hand_frame" not in columns:
+        return columns
+    unknown = np.tile(_NOT_TOLD, (len(columns["hand_frame"]), 1))
+    return {**columns, "hand_joint_confidence": unknown}
+
+
+def _told(confidence: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    return None if np.isnan(confidence).all() else confidence
+
+
 def _hand_columns(hands: Sequence[tuple[int, HandEstimate]]) -> dict[str, NDArray[Any]]:
     values: dict[str, list[Any]] = {
         "hand_frame": [frame for frame, _ in hands],
@@ -215,6 +230,8 @@ def _hand_columns(hands: Sequence[tuple[int, HandEstimate]]) -> dict[str, NDArra
     for name in _HAND_COLUMNS:
         if name not in values:
             values[name] = [getattr(hand, name.removeprefix("hand_")) for _, hand in hands]
+    told = values["hand_joint_confidence"]
+    values["hand_joint_confidence"] = [_NOT_TOLD if row is None else row for row in told]
     columns = as_columns(values, _HAND_COLUMNS)
     columns["hand_side"] = np.array([str(hand.side) for _, hand in hands], dtype=np.str_)
     columns["hand_topology"] = np.array([hand.topology for _, hand in hands], dtype=np.str_)

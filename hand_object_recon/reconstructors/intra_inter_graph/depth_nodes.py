@@ -19,7 +19,7 @@ the nodes may be hidden before it is off by more than the hand's thickness.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,30 +35,31 @@ _REACH: Final = 0.35
 """Of the guessed distance: readings farther off the node are not of this hand."""
 
 
-def depth_of_nodes(depth_m: Tensor, uv: Tensor, nodes_z_m: Tensor, wrist_z_m: Tensor) -> Tensor:
-    """(B, N, 3) gap, is_measured and size of each node.
+class NodeDepth(NamedTuple):
+    """channels (B, N, 3): gap, is_measured and size of each node; distance_m (B,): how far away
+    the wrist is by depth, NaN where nothing was measured."""
+
+    channels: Tensor
+    distance_m: Tensor
+
+
+def depth_of_nodes(depth_m: Tensor, uv: Tensor, nodes_z_m: Tensor, wrist_z_m: Tensor) -> NodeDepth:
+    """What depth says of each node, and of the wrist.
 
     depth_m (B, S, S), 0 where there is none; uv (B, N, 2) where nodes are in the crop; nodes_z_m
     (B, N) about the wrist; wrist_z_m (B,) the guessed distance.
     """
     readings_m = sampled(depth_m[:, None], uv, mode="nearest")[..., 0]
     says_m = readings_m - nodes_z_m
-    is_near = (says_m - wrist_z_m[:, None]).abs() < _REACH * wrist_z_m[:, None]
-    measured_m = measured_distances_m(says_m, (readings_m > 0.0) & is_near, wrist_z_m)
     is_measured = readings_m > 0.0
-    gap = ((says_m - measured_m[:, None]) / _GAP_UNIT_M).clamp(-_MOST_GAP, _MOST_GAP)
-    size = (measured_m / wrist_z_m).log().clamp(-_MOST_SIZE, _MOST_SIZE)
-    return torch.stack(
-        [
-            torch.where(is_measured, gap, 0.0),
-            is_measured.to(gap.dtype),
-            _SIZE_FACTOR * size[:, None].expand_as(gap),
-        ],
-        dim=2,
-    )
-
-
-def measured_distances_m(says_m: Tensor, counted: Tensor, otherwise_m: Tensor) -> Tensor:
-    """(B,) median of (B, N) distances that count; (B,) others where none does."""
-    median = torch.where(counted, says_m, torch.nan).nanmedian(dim=1).values
-    return torch.where(median.isnan(), otherwise_m, median)
+    is_near = (says_m - wrist_z_m[:, None]).abs() < _REACH * wrist_z_m[:, None]
+    distance_m = torch.where(is_measured & is_near, says_m, torch.nan).nanmedian(dim=1).values
+    kept_m = torch.where(distance_m.isnan(), wrist_z_m, distance_m)
+    gap = ((says_m - kept_m[:, None]) / _GAP_UNIT_M).clamp(-_MOST_GAP, _MOST_GAP)
+    size = (kept_m / wrist_z_m).log().clamp(-_MOST_SIZE, _MOST_SIZE)
+    channels = [
+        torch.where(is_measured, gap, 0.0),
+        is_measured.to(gap.dtype),
+        _SIZE_FACTOR * size[:, None].expand_as(gap),
+    ]
+    return NodeDepth(torch.stack(channels, dim=2), distance_m)

@@ -41,6 +41,8 @@ class SemanticGraphConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels_out))
         self.register_buffer("edges", _numbers(rows * nodes + columns), persistent=False)
         self.edges: Tensor
+        self.register_buffer("same", torch.eye(nodes), persistent=False)
+        self.same: Tensor
         self._nodes = nodes
 
     def shares(self) -> Tensor:
@@ -51,11 +53,11 @@ class SemanticGraphConvolution(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         shares = self.shares()
-        of_self = shares.diagonal()
-        of_others = shares - of_self.diag()
+        # By a mask, as OpenVINO knows no diagonals.
+        of_self = shares * self.same
         result: Tensor = (
-            of_self[:, None] * self.own(features)
-            + of_others @ self.neighbours(features)
+            of_self.sum(dim=1)[:, None] * self.own(features)
+            + (shares - of_self) @ self.neighbours(features)
             + self.bias
         )
         return result
@@ -99,7 +101,7 @@ class NeighbourSum(nn.Module):
         if self._is_dense:
             return self.weights @ features
         chosen = features.index_select(1, self.columns.flatten())
-        chosen = chosen.reshape(len(features), *self.columns.shape, features.shape[2])
+        chosen = chosen.reshape(features.shape[0], *self.columns.shape, features.shape[2])
         mixed: Tensor = (self.weights[:, None] @ chosen).squeeze(2)
         return mixed
 

@@ -16,6 +16,7 @@ from hand_object_recon.geometry.torch_rotations import axis_angle_to_matrix, rot
 from hand_object_recon.hand_model.layer import HandLayer
 from hand_object_recon.reconstructors.intra_inter_graph.depth_nodes import (
     DEPTH_CHANNELS,
+    NodeDepth,
     depth_of_nodes,
 )
 from hand_object_recon.reconstructors.intra_inter_graph.heatmap_joints import (
@@ -84,10 +85,10 @@ class IntraInterGraphNetwork(nn.Module):
         vector = self.vector(maps, heatmaps[:, -1])
         pose, shape = self._pose(joints.uv, maps, vector), self.shape(vector)
         initial = self._posed(pose, shape)
-        refined = None
+        refined, depth = None, None
         if self.refinement is not None:
-            extras = self._extras(view, maps, joints, initial)
-            refined = self.refinement(initial, features.whole, extras)
+            local, depth = self._at_nodes(view, maps, joints, initial)
+            refined = self.refinement(initial, features.whole, _extras(local, depth))
         return Prediction(
             heatmaps=heatmaps,
             heatmap_logits=self.joints.sharpened(heatmaps),
@@ -98,6 +99,7 @@ class IntraInterGraphNetwork(nn.Module):
             shape=shape,
             initial=initial,
             refined=refined,
+            distance_m=None if depth is None else depth.distance_m,
         )
 
     def _pose(self, joints_uv: Tensor, maps: Tensor, vector: Tensor) -> Tensor:
@@ -120,13 +122,14 @@ class IntraInterGraphNetwork(nn.Module):
             return axis_angle_to_matrix(pose)
         return rotation_6d_to_matrix(pose)
 
-    def _extras(
+    def _at_nodes(
         self, view: View, maps: Tensor, joints: FoundJoints, initial: Hands
-    ) -> NodeExtras | None:
-        """What the crop shows where the initial hand's nodes are; places get no gradient."""
+    ) -> tuple[Tensor | None, NodeDepth | None]:
+        """The features (B, 21 + V', C) and the depth that the crop shows where the initial hand's
+        nodes are, as far as the network looks at them; places get no gradient."""
         options = self.options
         if not (options.local_features or options.with_depth):
-            return None
+            return None, None
         assert self.refinement is not None
         nodes_m = torch.cat(
             [initial.joints_m, self.refinement.refined_vertices(initial.vertices_m)], dim=1
@@ -134,9 +137,16 @@ class IntraInterGraphNetwork(nn.Module):
         slopes = uv_to_slopes(joints.uv.detach(), view.half_slopes, options.image_size)
         wrists_m = wrists_on_rays(nodes_m[:, :KEYPOINT_COUNT], slopes, joints.confidence.detach())
         uv = points_to_uv(nodes_m + wrists_m[:, None], view.half_slopes, options.image_size)
-        known = [sampled(maps, uv)] if options.local_features else []
-        if options.with_depth:
-            assert view.depth_m is not None
-            known.append(depth_of_nodes(view.depth_m, uv, nodes_m[..., 2], wrists_m[:, 2]))
-        extras = torch.cat(known, dim=2)
-        return NodeExtras(extras[:, :KEYPOINT_COUNT], extras[:, KEYPOINT_COUNT:])
+        local = sampled(maps, uv) if options.local_features else None
+        if not options.with_depth:
+            return local, None
+        assert view.depth_m is not None
+        return local, depth_of_nodes(view.depth_m, uv, nodes_m[..., 2], wrists_m[:, 2])
+
+
+def _extras(local: Tensor | None, depth: NodeDepth | None) -> NodeExtras | None:
+    known = [part for part in (local, depth and depth.channels) if part is not None]
+    if not known:
+        return None
+    of_nodes = torch.cat(known, dim=2)
+    return NodeExtras(of_nodes[:, :KEYPOINT_COUNT], of_nodes[:, KEYPOINT_COUNT:])

@@ -57,6 +57,9 @@ class Prediction(NamedTuple):
         What the hand model makes of these.
     refined
         The answer; None without a refinement.
+    distance_m (B,)
+        How far away the wrist is along the crop camera's axis by the depth where nodes are seen;
+        NaN where nothing was measured, None for networks that do not see depth.
     """
 
     heatmaps: Tensor
@@ -68,6 +71,7 @@ class Prediction(NamedTuple):
     shape: Tensor
     initial: Hands
     refined: Hands | None
+    distance_m: Tensor | None = None
 
     @property
     def hands(self) -> Hands:

@@ -74,16 +74,23 @@ class GraphRefinement(nn.Module):
         return vertices_m.index_select(1, self.kept)
 
     def forward(self, hands: Hands, whole: Tensor, extras: NodeExtras | None) -> Hands:
+        return self.moved(hands, self.answers(hands, whole, extras))
+
+    def answers(self, hands: Hands, whole: Tensor, extras: NodeExtras | None) -> Hands:
+        """Of joints and of vertices, how far they go or where they are."""
         of_joints, of_vertices = hands.joints_m, self.refined_vertices(hands.vertices_m)
         joints = self.joint_nodes(whole, _own(of_joints, extras and extras.joints))
         vertices = self.vertex_nodes(whole, _own(of_vertices, extras and extras.vertices))
         for block in self.blocks:
             joints, vertices = block(joints, vertices)
         joints_m = UNIT_M * self.joint_head(joints)
-        vertices_m = UNIT_M * self.upsampling(self.vertex_head(vertices))
-        if self._is_offset:
-            joints_m, vertices_m = hands.joints_m + joints_m, hands.vertices_m + vertices_m
-        return Hands(joints_m, vertices_m)
+        return Hands(joints_m, UNIT_M * self.upsampling(self.vertex_head(vertices)))
+
+    def moved(self, hands: Hands, answers: Hands) -> Hands:
+        """The refined hands."""
+        if not self._is_offset:
+            return answers
+        return Hands(hands.joints_m + answers.joints_m, hands.vertices_m + answers.vertices_m)
 
 
 class NodeFeatures(nn.Module):

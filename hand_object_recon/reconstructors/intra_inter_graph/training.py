@@ -13,6 +13,7 @@ from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.hand_model.layer import HandLayer
+from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
 from hand_object_recon.reconstructors.intra_inter_graph.losses import LossMesh, Truth, hand_losses
@@ -21,6 +22,9 @@ from hand_object_recon.reconstructors.intra_inter_graph.options import (
     IntraInterGraphOptions,
 )
 from hand_object_recon.reconstructors.intra_inter_graph.pictures import drawn_predictions
+from hand_object_recon.reconstructors.intra_inter_graph.plausibility_scores import (
+    plausibility_scores,
+)
 from hand_object_recon.reconstructors.intra_inter_graph.prediction import Hands, View
 from hand_object_recon.reconstructors.intra_inter_graph.samples import (
     SampleChange,
@@ -44,6 +48,7 @@ class IntraInterGraphTraining(TrainableMethod):
         self.options = options
         self._layer = HandLayer.load(options.hand_model, HandSide.RIGHT)
         self._mesh = LossMesh.of(options.hand_model)
+        self._model = load_hand_model(options.hand_model, HandSide.RIGHT)
 
     def build_network(self) -> nn.Module:
         return new_network(self.options)
@@ -67,9 +72,10 @@ class IntraInterGraphTraining(TrainableMethod):
         return hand_losses(network(_view(batch)), self._truth(batch), mesh, self.options)
 
     def scores(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """See ``hand_scores``; the joints' error chooses the weights."""
+        """See ``hand_scores``, ``plausibility_scores``; the joints' error chooses the weights."""
         found, true = network(_view(batch)), self._truth(batch)
-        return hand_scores(found, true, batch["visible_share"], self.options.image_size)
+        scores = hand_scores(found, true, batch["visible_share"], self.options.image_size)
+        return scores | plausibility_scores(found, self._model)
 
     def picture(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
         """What is true of crops above what is found in them; see ``drawn_predictions``."""
