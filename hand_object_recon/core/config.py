@@ -241,6 +241,14 @@ class HeldObjectSettings(Section):
     )
 
 
+class DepthTurnSettings(Section):
+    enabled: bool = setting(
+        True,
+        "Turn hands that a network saw in colour onto the measured depth, which shows the "
+        "direction they point in.",
+    )
+
+
 class ContactRefinementSettings(Section):
     enabled: bool = setting(
         True,
@@ -288,6 +296,7 @@ class PipelineConfig(Section):
     pdfnet: PDFNetSettings = PDFNetSettings()
     cross_branch: CrossBranchSettings = CrossBranchSettings()
     intra_inter_graph: IntraInterGraphSettings = IntraInterGraphSettings()
+    depth_turn: DepthTurnSettings = DepthTurnSettings()
     held_object: HeldObjectSettings = HeldObjectSettings()
     contact_refinement: ContactRefinementSettings = ContactRefinementSettings()
     plugin_options: dict[str, dict[str, Any]] = setting(

@@ -49,6 +49,20 @@ def offset_onto_depth(
     return offset
 
 
+def distance_at(frame: RgbdFrame, pixels: FloatArray) -> float | None:
+    """Median depth in metres measured at (N, 2) pixels; None where at fewer than ten of them.
+
+    What covers a hand or lies behind it is seen at few of its joints; a hand that points along the
+    view has a distance that its size tells badly.
+    """
+    column, row = np.rint(pixels).astype(np.intp).T
+    camera = frame.camera
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    depth_m = frame.depth_m[row[inside], column[inside]]
+    depth_m = depth_m[np.isfinite(depth_m)]
+    return float(np.median(depth_m)) if len(depth_m) >= LEAST_READINGS else None
+
+
 def surface_gaps(
     frame: RgbdFrame,
     vertices_m: FloatArray,

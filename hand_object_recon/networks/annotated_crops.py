@@ -11,11 +11,9 @@ from hand_object_recon.core.annotation import HandAnnotation
 from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.networks.crop_camera import CropCamera
+from hand_object_recon.networks.hand_crop import LEAST_EDGE_PX
 
 FloatArray = NDArray[np.floating[Any]]
-
-LEAST_EDGE_PX: Final = 24.0
-"""Of a crop, in pixels of the image that it is cut out of."""
 
 _LEAST_VISIBLE_SHARE: Final = 0.1
 
@@ -40,6 +38,6 @@ def crop_around(
     ``LEAST_EDGE_PX`` along its edge.
     """
     crop = CropCamera.around(rays, enlargement, is_mirrored=hand.side is HandSide.LEFT)
-    if 2.0 * crop.half_slope * min(camera.fx, camera.fy) < LEAST_EDGE_PX:
+    if crop.edge_px(camera) < LEAST_EDGE_PX:
         return None
     return crop.upright(hand.joints_m) if is_upright else crop

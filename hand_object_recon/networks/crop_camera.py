@@ -66,6 +66,10 @@ class CropCamera:
         roll = axis_angle_to_matrix(np.array([0.0, 0.0, turn_rad]))
         return CropCamera(roll @ tilt @ self.axes, scale * self.half_slope)
 
+    def edge_px(self, camera: CameraIntrinsics) -> float:
+        """Of the crop, in pixels of what ``camera`` sees, if it were in the middle of it."""
+        return 2.0 * self.half_slope * min(camera.fx, camera.fy)
+
     def intrinsics(self, size: int) -> CameraIntrinsics:
         """Of the crop with edges of ``size`` pixels; it looks along the pixel at half of that."""
         focal, middle = size / (2.0 * self.half_slope), size / 2.0

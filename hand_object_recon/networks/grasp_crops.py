@@ -52,8 +52,8 @@ def grasp_crop(
     """The crop that shows a grasp, its edge ``enlargement`` times the least; left hands are
     mirrored into right ones, and upright ones rolled until the knuckles are above the wrist.
 
-    None where not all it is cut around is before the camera, or where it has fewer than 24 pixels
-    along its edge.
+    None where not all it is cut around is before the camera, or where it has fewer than
+    ``LEAST_EDGE_PX`` pixels along its edge.
     """
     rays = _framed_rays(hand.joints_m, held, camera, rule)
     if rays is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,14 +14,13 @@ from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
 from hand_object_recon.geometry.projection import back_project, project
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.grasp_crops import CropRule
-from hand_object_recon.networks.hand_crop import BOX_MARGIN
+from hand_object_recon.networks.hand_crop import BOX_MARGIN, LEAST_EDGE_PX
 
 FloatArray = NDArray[np.floating[Any]]
 
 TOO_SMALL: Final = "too small in the image"
 OUTSIDE: Final = "the middle of its crop is outside the image"
 
-_LEAST_EDGE_PX: Final = 24.0  # as of the crops that networks are trained on
 _OBJECT_GROWTH: Final = 1.5
 """The box of a hand and what it holds against the hand's, where the object is not known yet."""
 
@@ -34,7 +34,7 @@ class HandView:
 
     def fault(self, camera: CameraIntrinsics) -> str | None:
         """Why the crop is of no use to a network; None where it is."""
-        if 2.0 * self.crop.half_slope * min(camera.fx, camera.fy) < _LEAST_EDGE_PX:
+        if self.crop.edge_px(camera) < LEAST_EDGE_PX:
             return TOO_SMALL
         x, y = project(self.crop.axes[2], camera)
         is_inside = 0.0 <= x < camera.width and 0.0 <= y < camera.height
@@ -62,6 +62,15 @@ def view_of_hand(
         keypoints = detection.keypoints_px.astype(np.float64)
         crop = crop.upright(back_project(keypoints, np.ones(len(keypoints)), camera))
     return HandView(hand, crop)
+
+
+def usable_views(
+    views: Iterable[HandView], camera: CameraIntrinsics
+) -> tuple[list[HandView], dict[int, str]]:
+    """Those that are of use to a network; and why the others are not, by their hands' track id."""
+    faults = [(view, view.fault(camera)) for view in views]
+    usable = [view for view, fault in faults if fault is None]
+    return usable, {view.hand.track_id: fault for view, fault in faults if fault is not None}
 
 
 def _framed_pixels(

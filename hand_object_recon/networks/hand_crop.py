@@ -18,6 +18,9 @@ Image = NDArray[np.uint8]
 BOX_MARGIN: Final = 1.2
 """Detectors' boxes leave a tenth of the hand free on each side, as joints' boxes do not."""
 
+LEAST_EDGE_PX: Final = 24.0
+"""Of a crop, in pixels of the image: a smaller one shows too little, in training and afterwards."""
+
 
 @dataclass(frozen=True)
 class HandCrop:

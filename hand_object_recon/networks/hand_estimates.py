@@ -17,6 +17,9 @@ from hand_object_recon.hand_model.model import load_hand_model
 
 FloatArray = NDArray[np.floating[Any]]
 
+NO_HAND: Final = "what the network answers is no hand before the camera"
+"""Why a hand is left out."""
+
 NETWORK_JOINTS: Final = InverseKinematicsOptions(joint_sd_m=3e-3)
 """How exactly inverse kinematics follows joints that a network gives."""
 

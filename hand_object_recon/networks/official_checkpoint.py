@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from hand_object_recon.core.errors import InvalidValueError
+
+Rules = tuple[tuple[str, str], ...]
+"""Regular expressions, and what takes the place of what they match."""
 
 _PARALLEL: Final = "module."
 
@@ -47,8 +51,44 @@ def state_within(checkpoint: Mapping[str, Any], wrapper: str) -> dict[str, Any]:
     return {key.removeprefix(_PARALLEL): value for key, value in inner.items()}
 
 
-def renamed(key: str, rules: Iterable[tuple[str, str]]) -> str:
-    """A name after one regular expression after another was replaced in it."""
+def our_name(key: str, rules: Rules, our_parts: tuple[str, ...], method: str) -> str:
+    """The authors' name of a tensor after one rule after another.
+
+    Raises
+    ------
+    InvalidValueError
+        It begins with none of ``our_parts`` then: it is not one of the method's.
+    """
+    name = key
     for pattern, replacement in rules:
-        key = re.sub(pattern, replacement, key)
-    return key
+        name = re.sub(pattern, replacement, name)
+    if not name.startswith(our_parts):
+        raise InvalidValueError(f"checkpoint key {key!r} is not one of {method}'s")
+    return name
+
+
+def trunk_rules(trunk: str) -> Rules:
+    """Rules from torchvision's names within a ResNet to those of ``resnet.py``; ``trunk``, a
+    regular expression without groups, is how the names begin."""
+    return (
+        (rf"^({trunk})conv1\.", r"\1stem.0."),
+        (rf"^({trunk})bn1\.", r"\1stem.1."),
+        *((rf"^({trunk})layer{stage + 1}\.", rf"\1layers.{stage}.") for stage in range(4)),
+        (rf"^({trunk}.*)\.bn(\d)\.", r"\1.norm\2."),
+        (rf"^({trunk}.*)\.downsample\.", r"\1.shortcut."),
+    )
+
+
+@contextmanager
+def must_fit(checkpoint: Path, method: str) -> Iterator[None]:
+    """Within it a network takes up the tensors of a checkpoint.
+
+    Raises
+    ------
+    InvalidValueError
+        They do not fit.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise InvalidValueError(f"checkpoint {checkpoint} does not fit {method}: {error}") from None

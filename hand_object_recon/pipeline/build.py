@@ -31,7 +31,9 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
         detector=detector_class(config),
         tracker=Tracker(config.tracker, card.history_frames),
         reconstructor=reconstructor,
-        placement=MetricPlacement(topologies, is_metric=card.is_metric),
+        placement=MetricPlacement(
+            topologies, is_metric=card.is_metric, turns=config.depth_turn.enabled
+        ),
         smoother=Smoother(config.smoother),
         held_objects=HeldObjects(config.held_object, topologies) if models_objects else None,
         refinement=ContactRefinement(config.contact_refinement, config.hand_model),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandSide
@@ -185,6 +186,49 @@ def test_the_residual_of_a_metric_hand_is_how_far_the_depth_is_off(
     assert placed.placement_residual_m == pytest.approx(abs(offset_m), abs=5e-4)
 
 
+@pytest.mark.parametrize("side", list(HandSide))
+def test_a_hand_that_points_elsewhere_is_turned_onto_the_depth(
+    make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics, side: HandSide
+) -> None:
+    true = make_hand(side=side)
+    frame = make_frame(depth_m=painted_depth_m(true, camera))
+    turn = Rotation.from_rotvec([0.3, 0.0, 0.1])
+    middle_m = true.joints_m.mean(axis=0)
+    wrist_pose = true.wrist_pose.copy()
+    wrist_pose[:3, :3] = turn.as_matrix() @ wrist_pose[:3, :3]
+    wrist_pose[:3, 3] = turn.apply(wrist_pose[:3, 3] - middle_m) + middle_m
+    pose_rad = true.pose_rad.copy()
+    pose_rad[:3] = (turn * Rotation.from_rotvec(pose_rad[:3])).as_rotvec()
+    wrong = replace(
+        true,
+        joints_m=np.float32(turn.apply(true.joints_m - middle_m) + middle_m),
+        vertices_m=np.float32(turn.apply(true.vertices_m - middle_m) + middle_m),
+        wrist_pose=wrist_pose,
+        pose_rad=pose_rad,
+    )
+
+    def placed(turns: bool) -> HandEstimate:
+        placement = MetricPlacement(TOPOLOGIES, is_metric=False, turns=turns)
+        found = placement.place(frame, root_relative(wrong), detection_of(true, camera))
+        assert found is not None
+        return found
+
+    before, after = placed(turns=False), placed(turns=True)
+    np.testing.assert_array_equal(before.pose_rad, wrong.pose_rad)
+
+    def mean_m(found: HandEstimate) -> float:
+        return float(np.linalg.norm(found.joints_m - true.joints_m, axis=1).mean())
+
+    assert mean_m(after) < 0.6 * mean_m(before)
+    back = after.wrist_pose[:3, :3] @ wrong.wrist_pose[:3, :3].T
+    moved = (wrong.vertices_m - wrong.joints_m[WRIST]) @ back.T + after.joints_m[WRIST]
+    np.testing.assert_allclose(after.vertices_m, moved, atol=1e-4)
+    np.testing.assert_allclose(after.wrist_pose[:3, 3], after.joints_m[WRIST], atol=1e-4)
+    expected = Rotation.from_matrix(back) * Rotation.from_rotvec(wrong.pose_rad[:3])
+    gap = expected.inv() * Rotation.from_rotvec(after.pose_rad[:3])
+    assert gap.magnitude() < 1e-4
+
+
 def test_a_metric_hand_is_not_moved(
     make_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics
 ) -> None:
@@ -307,6 +351,56 @@ def test_without_depth_its_size_and_keypoints_place_a_root_relative_hand(
     assert away_m(placed, true) < 0.0005
     assert placed is not None
     assert np.isnan(placed.placement_residual_m)
+
+
+@pytest.mark.parametrize("error_rad", [0.0, 0.15, 0.3])  # joints off by 0, 14 and 28 mm
+def test_without_depth_joints_that_are_off_do_not_draw_hands_to_the_camera(
+    pose_open_hand: MakeHand, make_frame: MakeFrame, camera: CameraIntrinsics, error_rad: float
+) -> None:
+    random = np.random.default_rng(8)
+    frame = make_frame(depth_m=np.nan)
+    placement = MetricPlacement(TOPOLOGIES, is_metric=False)
+    placed_far, least_squares_far = [], []
+    for _ in range(300):
+        pose, place_m = random_pose(random), random.uniform([-0.15, -0.1, 0.4], [0.15, 0.1, 0.9])
+        true = pose_open_hand(pose, place_m)
+        found = root_relative(pose_open_hand(with_errors(pose, error_rad, random), np.zeros(3)))
+        detection = detection_of(true, camera)
+        keypoints_px = detection.keypoints_px + random.normal(0.0, 2.0, (21, 2))
+        placed = placement.place(frame, found, detection, keypoints_px)
+        assert placed is not None
+        far_m = true.joints_m[:, 2].mean()
+        placed_far.append(placed.joints_m[:, 2].mean() / far_m - 1.0)
+        fitted_m = least_squares_offset_m(found.joints_m, keypoints_px, camera)
+        least_squares_far.append((found.joints_m[:, 2].mean() + fitted_m[2]) / far_m - 1.0)
+    assert np.median(np.abs(placed_far)) < 0.85 * np.median(np.abs(least_squares_far))
+    assert abs(np.median(placed_far)) < 0.025
+
+
+def random_pose(random: np.random.Generator) -> NDArray[np.float64]:
+    """(48,) a hand turned any way, its fingers somewhat bent."""
+    fingers = load_hand_model("open_hand", HandSide.RIGHT).hands_mean + random.normal(0, 0.35, 45)
+    return np.append(Rotation.random(random_state=random).as_rotvec(), fingers)
+
+
+def with_errors(
+    pose: NDArray[np.float64], error_rad: float, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """The same with a hand that is turned, and with finger joints that are bent, another way."""
+    turn = Rotation.from_rotvec(random.normal(0.0, error_rad / np.sqrt(3), 3))
+    wrist = (turn * Rotation.from_rotvec(pose[:3])).as_rotvec()
+    return np.append(wrist, pose[3:] + random.normal(0.0, error_rad, 45))
+
+
+def least_squares_offset_m(
+    joints_m: NDArray[Any], keypoints_px: NDArray[Any], camera: CameraIntrinsics
+) -> NDArray[np.float64]:
+    """(3,) with the least sum of squares of x - z u over all joints, u being x/z of their rays."""
+    slopes = (keypoints_px - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    joints = joints_m.astype(np.float64)
+    rows = np.concatenate([[[1, 0, -u], [0, 1, -v]] for u, v in slopes])
+    gaps = slopes * joints[:, 2:] - joints[:, :2]
+    return np.linalg.pinv(rows) @ gaps.ravel()
 
 
 def test_keypoints_that_put_a_hand_behind_the_camera_do_not_place_it(

@@ -55,7 +55,7 @@ MakeWeights = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def make_weights(tmp_path_factory: pytest.TempPathFactory) -> MakeWeights:
+def make_weights(write_weights: Callable[..., Path]) -> MakeWeights:
     """A small network with random weights whose vertices spread out like a hand's."""
 
     def make(frames: int = 1, **options: Any) -> Path:
@@ -63,10 +63,7 @@ def make_weights(tmp_path_factory: pytest.TempPathFactory) -> MakeWeights:
         chosen = H2ONetOptions(width=16, frames=frames, **options)
         network = new_network(chosen).requires_grad_(False)
         spread_out(network)
-        path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-        description = {"method": METHOD, "options": chosen.model_dump(mode="json")}
-        save_weights(path, Weights(network.state_dict(), description))
-        return path
+        return write_weights(METHOD, chosen, network)
 
     return make
 

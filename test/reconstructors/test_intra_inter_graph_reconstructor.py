@@ -22,7 +22,7 @@ from torch import nn
 
 from hand_object_recon.core.annotation import AnnotatedFrame, FrameAnnotation, HandAnnotation
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.config import DepthTurnSettings, PipelineConfig
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
 from hand_object_recon.core.hands import (
     BoundingBox,
@@ -45,7 +45,7 @@ from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.tracker import Tracker
 from hand_object_recon.reconstructors.intra_inter_graph import reconstructor as plugin
-from hand_object_recon.reconstructors.intra_inter_graph.hand_look import look_of
+from hand_object_recon.reconstructors.intra_inter_graph.hand_look import FoundHand, look_of
 from hand_object_recon.reconstructors.intra_inter_graph.hand_views import (
     network_view,
     view_of_hand,
@@ -54,6 +54,7 @@ from hand_object_recon.reconstructors.intra_inter_graph.options import (
     METHOD,
     IntraInterGraphOptions,
 )
+from hand_object_recon.reconstructors.intra_inter_graph.placement import turned_onto_depth
 from hand_object_recon.reconstructors.intra_inter_graph.prediction import Hands, Prediction, View
 from hand_object_recon.reconstructors.intra_inter_graph.reconstructor import (
     NO_DEPTH,
@@ -123,10 +124,14 @@ def weights(make_weights: MakeWeights) -> Path:
     return make_weights()
 
 
-def build(weights: Path, **settings: Any) -> IntraInterGraphReconstructor:
+def build(weights: Path, *, turns: bool = True, **settings: Any) -> IntraInterGraphReconstructor:
     fixed = {"weights": str(weights), "device": "cpu"}
-    section = IntraInterGraphSettings(**{**fixed, **settings})
-    return IntraInterGraphReconstructor(PipelineConfig(intra_inter_graph=section))
+    section, turn = (
+        IntraInterGraphSettings(**{**fixed, **settings}),
+        DepthTurnSettings(enabled=turns),
+    )
+    config = PipelineConfig(intra_inter_graph=section, depth_turn=turn)
+    return IntraInterGraphReconstructor(config)
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,6 +365,27 @@ def test_depth_corrects_the_distance_of_a_hand_of_wrong_size(weights: Path, grow
     assert abs(by_depth[2] - true_m[2]) < 0.01
 
 
+def test_a_hand_that_the_network_sees_turned_is_turned_onto_the_depth() -> None:
+    hand = two_hands()[0]
+    frame = frame_with(painted_depth_m(hand))
+    faces = load_hand_model("open_hand", hand.side).faces
+    middle_m = hand.joints_m.mean(axis=0)
+    turn = Rotation.from_rotvec([0.25, 0.1, 0.0])
+    wrong = FoundHand(
+        turn.apply(hand.joints_m - middle_m) + middle_m,
+        turn.apply(hand.vertices_m - middle_m) + middle_m,
+        *(np.zeros((21, 2)), np.ones(21), np.nan),
+    )
+    after = turned_onto_depth(frame, wrong, faces)
+    for part in ("joints_m", "vertices_m"):
+        before_m, after_m = (
+            np.linalg.norm(getattr(one, part) - getattr(hand, part), axis=1).mean()
+            for one in (wrong, after)
+        )
+        assert after_m < 0.7 * before_m
+    assert turned_onto_depth(frame_with(), wrong, faces) is wrong
+
+
 def annotated(frame: RgbdFrame, hand: TrueHand) -> AnnotatedFrame:
     told = HandAnnotation(
         side=hand.side,
@@ -420,7 +446,7 @@ def test_a_hand_is_what_the_network_answers_for_its_sample(
     make_weights: MakeWeights, options: dict[str, Any]
 ) -> None:
     hand, path = TrueHand.at(HandSide.LEFT, (0.12, -0.03, 0.5)), make_weights(**options)
-    reconstructor, shown = build(path), []
+    reconstructor, shown = build(path, turns=False), []
     answer = reconstructor._look
 
     def watch(view: View) -> Any:

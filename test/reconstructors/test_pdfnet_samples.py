@@ -27,13 +27,13 @@ from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.depth_faults import DepthFaults
+from hand_object_recon.networks.stored_depth import DEPTH_UNIT_M
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
 from hand_object_recon.reconstructors.pdfnet.conventions import SIDES
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange, draw_frame_change
 from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions, View
 from hand_object_recon.reconstructors.pdfnet.samples import (
-    DEPTH_UNIT_M,
     frame_records,
     network_sample,
 )

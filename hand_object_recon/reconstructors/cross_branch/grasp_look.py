@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,16 @@ class FoundGrasp:
         """Whether all numbers of the hand are."""
         parts = (self.joints_m, self.vertices_m, self.orientation, self.fingers_rad, self.shape)
         return all(np.isfinite(part).all() for part in parts)
+
+    def turned(self, rotation: FloatArray) -> FoundGrasp:
+        """Turned about the wrist by (3, 3)."""
+        return replace(
+            self,
+            joints_m=self.joints_m @ rotation.T,
+            vertices_m=self.vertices_m @ rotation.T,
+            orientation=rotation @ self.orientation,
+            object_vertices_m=self.object_vertices_m @ rotation.T,
+        )
 
     def in_camera(self, crop: CropCamera) -> FoundGrasp:
         """From the axes of a crop's camera to those of the camera that the crop is cut out of.

@@ -22,9 +22,11 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.image_channels import CHANNEL_DEVIATIONS, CHANNEL_MEANS
 from hand_object_recon.networks.official_checkpoint import (
+    must_fit,
+    our_name,
     read_checkpoint,
-    renamed,
     state_within,
+    trunk_rules,
 )
 from hand_object_recon.reconstructors.cross_branch.network import CrossBranchNetwork
 from hand_object_recon.reconstructors.cross_branch.object_decoder import (
@@ -50,14 +52,7 @@ _LEFT_OUT: Final = re.compile(
 _RENAMED: Final = (
     (r"^base_net\.", "hand.encoder."),
     (r"^atlas_base_net\.", "object.encoder."),
-    (r"\.encoder\.conv1\.", ".encoder.stem.0."),
-    (r"\.encoder\.bn1\.", ".encoder.stem.1."),
-    (r"\.encoder\.layer1\.", ".encoder.layers.0."),
-    (r"\.encoder\.layer2\.", ".encoder.layers.1."),
-    (r"\.encoder\.layer3\.", ".encoder.layers.2."),
-    (r"\.encoder\.layer4\.", ".encoder.layers.3."),
-    (r"(\.encoder\.layers\..*)\.bn(\d)\.", r"\1.norm\2."),
-    (r"(\.encoder\.layers\..*)\.downsample\.", r"\1.shortcut."),
+    *trunk_rules(r"(?:hand|object)\.encoder\."),
     (r"^mano_branch\.base_layer\.", "hand.decoder.base."),
     (r"^mano_branch\.pose_reg\.", "hand.decoder.pose."),
     (r"^mano_branch\.shape_reg\.0\.", "hand.decoder.shape."),
@@ -152,7 +147,7 @@ def converted_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         It holds a key that no such checkpoint has.
     """
     state = {
-        _our_name(key): value
+        our_name(key, _RENAMED, _OUR_PARTS, "ObMan"): value
         for key, value in state_within(checkpoint, _WRAPPER).items()
         if not _LEFT_OUT.match(key)
     }
@@ -179,19 +174,10 @@ def _network_of(
         raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: no pose_reg")
     options = official_options(hand_model, pose_components=len(state[_POSE]) - 3)
     network = ObManNetwork(options)
-    try:
+    with must_fit(checkpoint, "ObMan's"):
         network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit ObMan's: {error}") from None
     network.eval().requires_grad_(False)
     return TrainedCrossBranch(network, options)
-
-
-def _our_name(key: str) -> str:
-    name = renamed(key, _RENAMED)
-    if not name.startswith(_OUR_PARTS):
-        raise InvalidValueError(f"checkpoint key {key!r} is not one of ObMan's")
-    return name
 
 
 def _of_hand_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

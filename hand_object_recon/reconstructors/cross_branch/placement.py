@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.hands import HandDetection
 from hand_object_recon.geometry.depth_placement import offset_onto_depth
+from hand_object_recon.geometry.depth_turn import motion_onto_depth
 from hand_object_recon.geometry.projection import back_project
 from hand_object_recon.geometry.size_placement import offset_by_box, offset_by_spread
 from hand_object_recon.networks.hand_crop import BOX_MARGIN
@@ -31,6 +32,19 @@ def wrist_place(
     if not (grasp.joints_m[:, 2] + by_size[2] > 0.0).all():
         return None
     return offset_onto_depth(frame, grasp.joints_m, grasp.vertices_m, faces, by_size)
+
+
+def turned_onto_depth(
+    frame: RgbdFrame, grasp: FoundGrasp, wrist_m: FloatArray, faces: NDArray[np.int32]
+) -> tuple[FoundGrasp, FloatArray]:
+    """A grasp with its wrist in its place, turned so that the hand's surface lies on the depth,
+    and its wrist; what is held goes with the hand. As it was where the depth does not tell."""
+    motion = motion_onto_depth(frame, grasp.vertices_m + wrist_m, faces)
+    if motion is None:
+        return grasp, wrist_m
+    turned, moved_m = grasp.turned(motion.rotation), motion.of(wrist_m[None])[0]
+    is_before = (turned.joints_m[:, 2] + moved_m[2] > 0.0).all()
+    return (turned, moved_m) if is_before else (grasp, wrist_m)
 
 
 def offset_by_size(

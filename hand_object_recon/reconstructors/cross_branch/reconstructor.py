@@ -17,6 +17,7 @@ from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.networks.device import device_for_runtime
+from hand_object_recon.networks.hand_estimates import NO_HAND
 from hand_object_recon.networks.held_once import different_objects
 from hand_object_recon.networks.openvino_runtime import precision_of
 from hand_object_recon.networks.plugin_weights import require_hand_model, weights_file
@@ -30,7 +31,10 @@ from hand_object_recon.reconstructors.cross_branch.object_meshes import object_m
 from hand_object_recon.reconstructors.cross_branch.object_track import ObjectTracks
 from hand_object_recon.reconstructors.cross_branch.official import official_for_use
 from hand_object_recon.reconstructors.cross_branch.options import METHOD
-from hand_object_recon.reconstructors.cross_branch.placement import wrist_place
+from hand_object_recon.reconstructors.cross_branch.placement import (
+    turned_onto_depth,
+    wrist_place,
+)
 from hand_object_recon.reconstructors.cross_branch.seen_hands import SeenHands, seen_hands
 from hand_object_recon.reconstructors.cross_branch.trained_network import (
     TrainedCrossBranch,
@@ -39,7 +43,6 @@ from hand_object_recon.reconstructors.cross_branch.trained_network import (
 
 SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "cross_branch.safetensors"
 
-NO_HAND: Final = "what the network answers is no hand before the camera"
 NO_KEYPOINTS: Final = (
     "the weights of cross_branch want crops with the knuckles above the wrist, and the detector "
     "gives no keypoints to turn them by"
@@ -136,6 +139,8 @@ class CrossBranchReconstructor(Reconstructor):
         wrist_m = wrist_place(frame, hand.detection, grasp, faces)
         if wrist_m is None:
             return None
+        if self.config.depth_turn.enabled:
+            grasp, wrist_m = turned_onto_depth(frame, grasp, wrist_m, faces)
         estimate = self._estimates.of_grasp(frame, hand, grasp, wrist_m)
         if estimate is None:
             return None

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import TrackedHand
-from hand_object_recon.networks.grasp_views import HandView
+from hand_object_recon.networks.grasp_views import HandView, usable_views
 from hand_object_recon.reconstructors.cross_branch.depth_channel import middle_shares
 from hand_object_recon.reconstructors.cross_branch.depth_choice import NO_DEPTH, DepthChoice
 from hand_object_recon.reconstructors.cross_branch.hand_views import network_view, view_of_hand
@@ -41,15 +41,8 @@ def seen_hands(
     choice: DepthChoice,
 ) -> SeenHands:
     """The hands of a frame that the network can make something of."""
-    left_out: dict[int, str] = {}
-    views = []
-    for hand in hands:
-        view = view_of_hand(frame, hand, options)
-        fault = view.fault(frame.camera)
-        if fault is None:
-            views.append(view)
-        else:
-            left_out[hand.track_id] = fault
+    found = (view_of_hand(frame, hand, options) for hand in hands)
+    views, left_out = usable_views(found, frame.camera)
     if not views:
         return SeenHands([], None, [], left_out)
     crops = network_view(frame, views, options.image_size)

@@ -12,7 +12,8 @@ from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandSurface
 from hand_object_recon.core.keypoints import WRIST
-from hand_object_recon.geometry.depth_placement import offset_onto_depth
+from hand_object_recon.geometry.depth_placement import distance_at, offset_onto_depth
+from hand_object_recon.geometry.depth_turn import motion_onto_depth
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.hand_poser import HandPoser, PosedHand
 from hand_object_recon.hand_model.inverse_kinematics.solver import (
@@ -28,6 +29,7 @@ from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
 
 FloatArray = NDArray[np.floating[Any]]
 
+_NEAREST_M: Final = 0.1
 _ROUNDS: Final = 2  # a hand that is put farther away is larger, too
 
 
@@ -48,6 +50,11 @@ class PlacedHand:
     posed: PosedHand
 
     @property
+    def joints_in_crop_m(self) -> FloatArray:
+        """(21, 3) in the axes of the crop's camera."""
+        return np.asarray(self.joints_m @ self.view.crop.axes.T)
+
+    @property
     def wrist_pose(self) -> NDArray[np.float64]:
         """(4, 4) transform from the hand model's rest frame at the wrist to the camera."""
         pose = self.posed.wrist_pose
@@ -59,10 +66,11 @@ class HandPlacement:
     """Puts hands on the depth; where there is none, where they have the size of the model's hand.
 
     The hand model is fitted to the joints (inverse kinematics), and its surface is laid on the
-    depth.
+    depth and turned onto it (``turns``).
     """
 
-    def __init__(self, hand_model: str) -> None:
+    def __init__(self, hand_model: str, *, turns: bool = True) -> None:
+        self._turns = turns
         self.models = {side: load_hand_model(hand_model, side) for side in HandSide}
         self._rest_m = rest_keypoints(self.models[HandSide.RIGHT]).numpy().astype(np.float64)
         self._solvers = {
@@ -73,7 +81,7 @@ class HandPlacement:
         """The hand of joints in the axes of a view's crop; None where no hand has such joints."""
         if not np.isfinite(joints.slopes).all() or not np.isfinite(joints.beyond_wrist_m).all():
             return None
-        wrist_z_m = wrist_z_by_size(joints, self._rest_m)
+        wrist_z_m = self._first_wrist_z(frame, view, joints)
         for _ in range(_ROUNDS):
             hand = self._fitted(view, joints, wrist_z_m)
             if hand is None:
@@ -84,22 +92,54 @@ class HandPlacement:
             if not offset.any():
                 return hand
             wrist_z_m += float(view.crop.axes[2] @ offset)
-        return self._fitted(view, joints, wrist_z_m)
+        hand = self._fitted(view, joints, wrist_z_m)
+        return hand if hand is None or not self._turns else self._turned(frame, hand)
+
+    def _first_wrist_z(self, frame: RgbdFrame, view: HandView, joints: RelativeJoints) -> float:
+        """By the depth where the joints are seen; where there is too little, by the size."""
+        by_size_m = wrist_z_by_size(joints, self._rest_m)
+        in_crop_m = joints.at(by_size_m)
+        in_camera_m = in_crop_m @ view.crop.axes
+        if not (in_camera_m[:, 2] > 0.0).all():
+            return by_size_m
+        measured_m = distance_at(frame, project(in_camera_m, frame.camera))
+        if measured_m is None:
+            return by_size_m
+        nearer_m = float(np.median(in_camera_m[:, 2])) - measured_m
+        return max(by_size_m - nearer_m, _NEAREST_M - float(joints.beyond_wrist_m.min()))
+
+    def _turned(self, frame: RgbdFrame, hand: PlacedHand) -> PlacedHand:
+        """A hand in its place, turned onto the depth where there is enough."""
+        side, crop = hand.view.hand.side, hand.view.crop
+        faces = self.models[side].topology.faces
+        motion = motion_onto_depth(frame, hand.posed.vertices_m, faces)
+        if motion is None:
+            return hand
+        joints_m = motion.of(hand.joints_m)
+        if not (joints_m[:, 2] > 0.0).all():
+            return hand
+        wrist_m = crop.axes @ motion.of(hand.wrist_m[None] @ crop.axes)[0]
+        return self._posed(hand.view, joints_m, wrist_m) or hand
 
     def _fitted(
         self, view: HandView, joints: RelativeJoints, wrist_z_m: float
     ) -> PlacedHand | None:
-        side = view.hand.side
         joints_m = joints.at(wrist_z_m) @ view.crop.axes
         if not (joints_m[:, 2] > 0.0).all():
             return None
+        return self._posed(view, joints_m, joints.wrist_at(wrist_z_m))
+
+    def _posed(
+        self, view: HandView, joints_m: FloatArray, wrist_m: FloatArray
+    ) -> PlacedHand | None:
+        side = view.hand.side
         try:
             solution = self._solvers[side].solve(joints_m)
         except InvalidValueError:  # joints on a line
             return None
         poser = HandPoser(self.models[side], solution.shape)
         posed = poser.pose(solution.pose_rad, solution.translation_m)
-        return PlacedHand(view, joints.wrist_at(wrist_z_m), joints_m, solution, posed)
+        return PlacedHand(view, wrist_m, joints_m, solution, posed)
 
 
 def hand_estimate(

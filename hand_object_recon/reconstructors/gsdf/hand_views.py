@@ -28,17 +28,15 @@ class CropBatch(NamedTuple):
     stamp_ns: int
 
 
-def view_of_hand(frame: RgbdFrame, hand: TrackedHand, options: GSDFOptions) -> HandView | None:
-    """The view of a hand, cut by the rule its network was trained with; None where it is too
-    small or not in the image."""
-    view = grasp_views.view_of_hand(
+def view_of_hand(frame: RgbdFrame, hand: TrackedHand, options: GSDFOptions) -> HandView:
+    """The view of a hand, cut by the rule its network was trained with."""
+    return grasp_views.view_of_hand(
         hand,
         frame.camera,
         options.crop_around,
         options.crop_enlargement,
         is_upright=options.upright,
     )
-    return view if view.fault(frame.camera) is None else None
 
 
 def crop_batch(frame: RgbdFrame, views: Sequence[HandView], image_size: int) -> CropBatch:

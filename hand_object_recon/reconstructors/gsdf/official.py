@@ -12,17 +12,17 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.networks.official_checkpoint import (
+    must_fit,
+    our_name,
     read_checkpoint,
-    renamed,
     state_within,
+    trunk_rules,
 )
 from hand_object_recon.reconstructors.gsdf.conventions import Conventions, Source
 from hand_object_recon.reconstructors.gsdf.network import FeatureChoice, GSDFNetwork, Visual
 
 _WRAPPER: Final = "network"
-_TRUNK: Final = r"(pose\.)?trunk\."
 
 _RENAMED: Final = (
     (r"^pose_model\.backbone\.", "pose.trunk."),
@@ -38,14 +38,7 @@ _RENAMED: Final = (
     (r"\.hidden\.4\.", ".last."),
     (r"\.weight_g$", ".parametrizations.weight.original0"),
     (r"\.weight_v$", ".parametrizations.weight.original1"),
-    (rf"^({_TRUNK})conv1\.", r"\1stem.0."),
-    (rf"^({_TRUNK})bn1\.", r"\1stem.1."),
-    (rf"^({_TRUNK})layer1\.", r"\1layers.0."),
-    (rf"^({_TRUNK})layer2\.", r"\1layers.1."),
-    (rf"^({_TRUNK})layer3\.", r"\1layers.2."),
-    (rf"^({_TRUNK})layer4\.", r"\1layers.3."),
-    (rf"^({_TRUNK}.*)\.bn(\d)\.", r"\1.norm\3."),
-    (rf"^({_TRUNK}.*)\.downsample\.", r"\1.shortcut."),
+    *trunk_rules(r"(?:pose\.)?trunk\."),
     (r"^feat_transformer\.pos_embedding$", "video.places"),
     (r"^feat_transformer\.to_patch_embedding\.1\.", "video.embed."),
     (r"^feat_transformer\.(spatial|temporal)_transformer\.", r"video.\1."),
@@ -84,10 +77,8 @@ def load_official(checkpoint: Path, rest_m: Tensor, recon_scale: float) -> GSDFN
     is_video = any(name.startswith("video.") for name in state)
     features = FeatureChoice(Visual.VIDEO if is_video else Visual.LOCAL)
     network = GSDFNetwork(rest_m, official_conventions(recon_scale), features=features)
-    try:
+    with must_fit(checkpoint, "gSDF"):
         network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit gSDF: {error}") from None
     network.eval().requires_grad_(False)
     return network
 
@@ -101,11 +92,4 @@ def converted_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         It holds a key that no gSDF checkpoint has.
     """
     state = state_within(checkpoint, _WRAPPER)
-    return {_our_name(key): value for key, value in state.items()}
-
-
-def _our_name(key: str) -> str:
-    name = renamed(key, _RENAMED)
-    if not name.startswith(_OUR_PARTS):
-        raise InvalidValueError(f"checkpoint key {key!r} is not one of gSDF's")
-    return name
+    return {our_name(key, _RENAMED, _OUR_PARTS, "gSDF"): value for key, value in state.items()}

@@ -15,6 +15,8 @@ from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_of
 from hand_object_recon.networks.frame_memory import FrameMemory
+from hand_object_recon.networks.grasp_views import usable_views
+from hand_object_recon.networks.hand_estimates import NO_HAND
 from hand_object_recon.networks.held_once import different_objects
 from hand_object_recon.networks.plugin_weights import require_hand_model, weights_file
 from hand_object_recon.networks.trial_hands import trial_hands
@@ -53,7 +55,7 @@ class GSDFReconstructor(Reconstructor):
         trained = load_trained_network(weights_file(config.gsdf.weights, SHIPPED_WEIGHTS, METHOD))
         self._options = trained.options
         require_hand_model(self._options.hand_model, config.hand_model, METHOD)
-        self._placement = HandPlacement(self._options.hand_model)
+        self._placement = HandPlacement(self._options.hand_model, turns=config.depth_turn.enabled)
         self._frames = FrameMemory[Tensor](self._options.earlier_s)
         self._look = look_of(trained.network.to(device), device, self._frames)
         self._bodies = BodyMemory(self._options.unit_m, device)
@@ -61,23 +63,24 @@ class GSDFReconstructor(Reconstructor):
     @torch.no_grad()
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
         found = (view_of_hand(frame, hand, self._options) for hand in hands)
-        views = [view for view in found if view is not None]
+        views, left_out = usable_views(found, frame.camera)
         if not views:
-            return ReconstructorOutput()
+            return ReconstructorOutput(left_out=left_out)
         sight = self._look(crop_batch(frame, views, self._options.image_size))
         estimates, held = [], {}
         for row, (view, joints) in enumerate(zip(views, sight.joints, strict=True)):
             hand = self._placement.place(frame, view, joints)
             if hand is None:
+                left_out[view.hand.track_id] = NO_HAND
                 continue
-            fields = sight.fields(row, hand.wrist_m)
+            fields = sight.fields(row, hand.wrist_m, hand.joints_in_crop_m)
             bodies = self._bodies.update(hand, fields, frame.stamp_ns, self.config.gsdf)
             topology = self._placement.models[view.hand.side].topology.name
             estimates.append(hand_estimate(frame, hand, topology, bodies.surface))
             if bodies.held is not None:
                 held[view.hand.track_id] = bodies.held
         objects = tuple(thing.estimate(hand) for hand, thing in different_objects(held))
-        return ReconstructorOutput(tuple(estimates), objects)
+        return ReconstructorOutput(tuple(estimates), objects, left_out=left_out)
 
     def topologies(self) -> tuple[HandTopology, ...]:
         return tuple(model.topology for model in self._placement.models.values())

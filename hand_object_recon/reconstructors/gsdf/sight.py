@@ -50,8 +50,8 @@ class Sight(Protocol):
     def joints(self) -> Sequence[RelativeJoints]:
         """Of each hand, in the axes of its crop's camera."""
 
-    def fields(self, row: int, wrist_m: FloatArray) -> BodyFields:
-        """The bodies of one hand whose wrist is put at (3,)."""
+    def fields(self, row: int, wrist_m: FloatArray, joints_m: FloatArray) -> BodyFields:
+        """The bodies of one hand whose wrist is put at (3,) and whose joints at (21, 3)."""
 
 
 Look = Callable[[CropBatch], Sight]
@@ -75,9 +75,11 @@ class NetworkSight:
     def joints(self) -> Sequence[RelativeJoints]:
         return self._joints
 
-    def fields(self, row: int, wrist_m: FloatArray) -> BodyFields:
-        wrists = self._scene.joints_m.new_tensor(wrist_m)[None]
-        scene = _with_wrists(self._network, scene_row(self._scene, row), wrists)
+    def fields(self, row: int, wrist_m: FloatArray, joints_m: FloatArray) -> BodyFields:
+        wrists, joints = (
+            self._scene.joints_m.new_tensor(part)[None] for part in (wrist_m, joints_m)
+        )
+        scene = _placed_at(self._network, scene_row(self._scene, row), wrists, joints)
         return BodyFields(*folded_fields(self._network, scene, 0))
 
 
@@ -110,10 +112,10 @@ def _with_earlier(maps: Tensor, batch: CropBatch, earlier: FrameMemory[Tensor]) 
     return torch.stack(frames)
 
 
-def _with_wrists(network: GSDFNetwork, scene: Scene, wrists_m: Tensor) -> Scene:
-    """A scene with its wrists moved to (B, 3): what image and heat-maps show stays."""
+def _placed_at(network: GSDFNetwork, scene: Scene, wrists_m: Tensor, joints_m: Tensor) -> Scene:
+    """A scene with (B, 3) wrists and (B, 21, 3) joints elsewhere; the objects' centres move along
+    their rays with the wrists."""
     farther_m = wrists_m[:, 2] - scene.views.wrists_m[:, 2]
-    joints_m = _along_rays(scene.joints_m, farther_m[:, None])
     centers_m = _along_rays(scene.centers_m, farther_m)
     return network.scene(Views(scene.views.cameras, wrists_m), scene.maps, joints_m, centers_m)
 

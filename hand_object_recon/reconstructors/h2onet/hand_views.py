@@ -14,14 +14,11 @@ from torch import Tensor
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import BoundingBox, HandSide, TrackedHand
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
-from hand_object_recon.networks.hand_crop import HandCrop
+from hand_object_recon.networks.hand_crop import LEAST_EDGE_PX, HandCrop
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
 
 FloatArray = NDArray[np.floating[Any]]
-
-LEAST_EDGE_PX: Final = 24.0
-"""Crops of hands smaller than this show too little, in training and afterwards."""
 
 _BOX_ENLARGEMENT: Final = 1.25
 """Instead of 1.5 about joints: detectors' boxes leave a tenth of the hand free on each side."""

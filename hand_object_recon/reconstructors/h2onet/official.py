@@ -19,8 +19,9 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.official_checkpoint import (
+    must_fit,
+    our_name,
     read_checkpoint,
-    renamed,
     state_within,
 )
 from hand_object_recon.reconstructors.h2onet.network import MultiFrameNetwork, SingleFrameNetwork
@@ -80,6 +81,7 @@ _RENAMED: Final = (
     (r"^decoder3d\.rot_reg\.pre_block\.", "orientation_encoder.join."),
     (r"^decoder3d\.rot_reg\.fc_block1?\.", "orientation_head."),
     (r"^decoder3d\.rot_reg\.fc_block2\.", "orientation_correction."),
+    *((rf"\.conv{number}\.", f".units.{number - 1}.") for number in range(1, 10)),
 )
 _OUR_PARTS: Final = (
     "joint_regressor",
@@ -111,10 +113,8 @@ def load_official(checkpoint: Path, repository: Path) -> HandNetwork:
         network = MultiFrameNetwork(_WIDTH, template, OFFICIAL_JOINTS, turns_joints=False)
     else:
         network = SingleFrameNetwork(_WIDTH, template)
-    try:
+    with must_fit(checkpoint, "H2ONet"):
         network.load_state_dict(state)
-    except RuntimeError as error:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit H2ONet: {error}") from None
     network.eval().requires_grad_(False)
     return network
 
@@ -155,12 +155,8 @@ def converted_state(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
         It holds a key that no H2ONet checkpoint has.
     """
     state = state_within(checkpoint, _WRAPPER)
-    return {_our_name(key): value for key, value in state.items() if not _LEFT_OUT.match(key)}
-
-
-def _our_name(key: str) -> str:
-    name = renamed(key, _RENAMED)
-    name = re.sub(r"\.conv(\d)\.", lambda match: f".units.{int(match.group(1)) - 1}.", name)
-    if not name.startswith(_OUR_PARTS):
-        raise InvalidValueError(f"checkpoint key {key!r} is not one of H2ONet's")
-    return name
+    return {
+        our_name(key, _RENAMED, _OUR_PARTS, "H2ONet"): value
+        for key, value in state.items()
+        if not _LEFT_OUT.match(key)
+    }

@@ -14,11 +14,10 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.networks.augmentation import CropChange
-from hand_object_recon.networks.hand_crop import HandCrop
+from hand_object_recon.networks.hand_crop import LEAST_EDGE_PX, HandCrop
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
-from hand_object_recon.reconstructors.h2onet.hand_views import LEAST_EDGE_PX
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hand_object_recon.geometry.depth_turn import RigidMotion
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.reconstructors.intra_inter_graph.network import IntraInterGraphNetwork
 from hand_object_recon.reconstructors.intra_inter_graph.prediction import Prediction, View
@@ -49,6 +50,11 @@ class FoundHand:
     def moved(self, offset_m: FloatArray) -> FoundHand:
         """Joints and vertices moved by (3,)."""
         joints_m, vertices_m = self.joints_m + offset_m, self.vertices_m + offset_m
+        return replace(self, joints_m=joints_m, vertices_m=vertices_m)
+
+    def laid(self, motion: RigidMotion) -> FoundHand:
+        """Joints and vertices moved rigidly."""
+        joints_m, vertices_m = motion.of(self.joints_m), motion.of(self.vertices_m)
         return replace(self, joints_m=joints_m, vertices_m=vertices_m)
 
     def in_camera(self, crop: CropCamera) -> FoundHand:

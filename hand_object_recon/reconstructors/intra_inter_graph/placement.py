@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.geometry.depth_placement import offset_onto_depth
+from hand_object_recon.geometry.depth_turn import motion_onto_depth
 from hand_object_recon.geometry.size_placement import offset_by_spread
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.reconstructors.intra_inter_graph.hand_look import FoundHand
@@ -36,6 +37,15 @@ def placed_hand(
     if not (hand.joints_m[:, 2] + offset_m[2] > 0.0).all():
         return None
     return hand.moved(offset_onto_depth(frame, hand.joints_m, hand.vertices_m, faces, offset_m))
+
+
+def turned_onto_depth(frame: RgbdFrame, hand: FoundHand, faces: NDArray[np.int32]) -> FoundHand:
+    """A hand in its place, turned so that its surface lies on the depth where that tells."""
+    motion = motion_onto_depth(frame, hand.vertices_m, faces)
+    if motion is None:
+        return hand
+    turned = hand.laid(motion)
+    return turned if (turned.joints_m[:, 2] > 0.0).all() else hand
 
 
 def offset_in_crop(found: FoundHand) -> FloatArray:

@@ -31,7 +31,10 @@ from hand_object_recon.reconstructors.intra_inter_graph.hand_views import (
     view_of_hand,
 )
 from hand_object_recon.reconstructors.intra_inter_graph.options import METHOD
-from hand_object_recon.reconstructors.intra_inter_graph.placement import placed_hand
+from hand_object_recon.reconstructors.intra_inter_graph.placement import (
+    placed_hand,
+    turned_onto_depth,
+)
 from hand_object_recon.reconstructors.intra_inter_graph.trained_network import (
     load_trained_network,
 )
@@ -115,6 +118,8 @@ class IntraInterGraphReconstructor(Reconstructor):
         placed = placed_hand(frame, view.crop, found, faces)
         if placed is None:
             return None
+        if self.config.depth_turn.enabled:
+            placed = turned_onto_depth(frame, placed, faces)
         return estimate_of_hand(self._estimates, frame, view.hand, placed)
 
     def _notes(self, views: Sequence[HandView], answers: Sequence[FoundHand]) -> tuple[str, ...]:

@@ -22,9 +22,11 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.official_checkpoint import (
+    must_fit,
+    our_name,
     read_checkpoint,
-    renamed,
     state_within,
+    trunk_rules,
 )
 from hand_object_recon.reconstructors.pdfnet.conventions import HANDS, OFFICIAL, SIDES
 from hand_object_recon.reconstructors.pdfnet.hand_template import HandTemplate, keypoint_regressor
@@ -45,14 +47,8 @@ _LEFT_OUT: Final = re.compile(
 
 _GRAPHS: Final = r"^decoder\.dual_gcn\.layers\.(\d)\."
 _RENAMED: Final = (
-    (r"^encoder\.resnet\.conv1\.", "image.trunk.stem.0."),
-    (r"^encoder\.resnet\.bn1\.", "image.trunk.stem.1."),
-    (r"^encoder\.resnet\.layer1\.", "image.trunk.layers.0."),
-    (r"^encoder\.resnet\.layer2\.", "image.trunk.layers.1."),
-    (r"^encoder\.resnet\.layer3\.", "image.trunk.layers.2."),
-    (r"^encoder\.resnet\.layer4\.", "image.trunk.layers.3."),
-    (r"^(image\.trunk\.layers\..*)\.bn(\d)\.", r"\1.norm\2."),
-    (r"^(image\.trunk\.layers\..*)\.downsample\.", r"\1.shortcut."),
+    (r"^encoder\.resnet\.", "image.trunk."),
+    *trunk_rules(r"image\.trunk\."),
     (r"^encoder\.p2\.", "image.neck.enlarge.0."),
     (r"^encoder\.p3\.", "image.neck.enlarge.1."),
     (r"^encoder\.p4\.", "image.neck.enlarge.2."),
@@ -144,10 +140,8 @@ def load_official(checkpoint: Path, repository: Path, hand_model: str) -> PDFNet
         raise InvalidValueError(f"checkpoint {checkpoint} does not fit PDFNet: no {_VERTEX_COLORS}")
     template = official_template(graphs, content[_VERTEX_COLORS], hand_model)
     network = PDFNetwork(official_options(hand_model), template, OFFICIAL)
-    try:
+    with must_fit(checkpoint, "PDFNet"):
         network.load_state_dict(converted_state(content))
-    except RuntimeError as error:
-        raise InvalidValueError(f"checkpoint {checkpoint} does not fit PDFNet: {error}") from None
     network.eval().requires_grad_(False)
     return network
 
@@ -194,7 +188,7 @@ def converted_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     for key, value in state_within(checkpoint, _WRAPPER).items():
         if _LEFT_OUT.match(key):
             continue
-        name = _our_name(key)
+        name = our_name(key, _RENAMED, _OUR_PARTS, "PDFNet")
         side = _OF_ONE_HAND.search(name)
         if side is None:
             state[name] = _in_our_order(name, value)
@@ -206,13 +200,6 @@ def converted_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             raise InvalidValueError(f"checkpoint has {name!r} of the {next(iter(hands))} hand only")
         state[name] = torch.stack([hands[side.value] for side in SIDES])
     return state
-
-
-def _our_name(key: str) -> str:
-    name = renamed(key, _RENAMED)
-    if not name.startswith(_OUR_PARTS):
-        raise InvalidValueError(f"checkpoint key {key!r} is not one of PDFNet's")
-    return name
 
 
 def _in_our_order(name: str, value: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from hand_object_recon.core.method_settings import PDFNetSettings
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.networks.device import device_for_runtime
-from hand_object_recon.networks.hand_estimates import HandEstimates
+from hand_object_recon.networks.hand_estimates import NO_HAND, HandEstimates
 from hand_object_recon.networks.joint_visibility import joints_seen_by_depth
 from hand_object_recon.networks.openvino_runtime import precision_of
 from hand_object_recon.networks.plugin_weights import (
@@ -42,7 +42,6 @@ from hand_object_recon.reconstructors.pdfnet.trained_network import (
 
 SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "pdfnet.safetensors"
 
-NO_HAND: Final = "what the network answers is no hand before the camera"
 NO_DEPTH: Final = "too little depth on the hand, and the network reads nothing else"
 BY_SIZE: Final = (
     "too little depth on a hand for the network to read: its shape is seen in colour alone, and "

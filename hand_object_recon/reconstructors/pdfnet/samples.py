@@ -15,6 +15,7 @@ from hand_object_recon.core.hands import POSE_LENGTH, SHAPE_LENGTH, HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.stored_depth import depth_to_units, units_to_depth
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.pdfnet.conventions import CELL_PX, HANDS, SIDES
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange
@@ -24,9 +25,6 @@ from hand_object_recon.reconstructors.pdfnet.square_image import KEPT_EDGES, Squ
 
 FloatArray = NDArray[np.floating[Any]]
 Arrays = dict[str, NDArray[Any]]
-
-DEPTH_UNIT_M: Final = 1e-4
-"""Of a record's depth."""
 
 _LABELS: Final = (MaskLabel.LEFT_HAND, MaskLabel.RIGHT_HAND)
 _LEAST_JOINTS_IN_VIEW: Final = 11
@@ -38,11 +36,11 @@ def frame_records(
     """The record of a frame, or of what is about its hands, if they are told by parameters of the
     hand model; of any frame, by joints alone, where that is None.
 
-    With size = ``options.kept_size``: image (size, size, 3); depth (size, size) uint16 in
-    ``DEPTH_UNIT_M``, 0 where the sensor saw nothing; mask (size, size) uint8, 1 where the left hand
-    is seen, 2 where the right one is; camera (3, 3). Of the left and the right hand: is_present
-    (2,); joints_m (2, 21, 3), pose_rad (2, 48) and shape (2, 10) of the hand model, zeros where it
-    is not there or not told.
+    With size = ``options.kept_size``: image (size, size, 3); depth (size, size) uint16 as
+    ``stored_depth`` has it, 0 where the sensor saw nothing; mask (size, size) uint8, 1 where the
+    left hand is seen, 2 where the right one is; camera (3, 3). Of the left and the right hand:
+    is_present (2,); joints_m (2, 21, 3), pose_rad (2, 48) and shape (2, 10) of the hand model,
+    zeros where it is not there or not told.
 
     Raises
     ------
@@ -62,7 +60,7 @@ def frame_records(
     )
     yield {
         "image": square.rgb,
-        "depth": _depth_units(square.depth_m),
+        "depth": depth_to_units(square.depth_m),
         "mask": _nearest(_hand_labels(annotated), square.to_square, size),
         "camera": _float32(square.camera_matrix),
         **_hands(hands, hand_model),
@@ -94,8 +92,7 @@ def network_sample(
     image = change.recolored(_smooth(record["image"], to_view[:2], size), random)
     labels = _nearest(record["mask"], to_view[:2], size)
     masks = np.stack([labels == place + 1 for place in range(HANDS)])
-    units = _nearest(record["depth"], to_view[:2], size)
-    depth_m = units.astype(np.float32) * np.float32(DEPTH_UNIT_M)
+    depth_m = units_to_depth(_nearest(record["depth"], to_view[:2], size))
     if random is not None:
         depth_m = change.depth_faults.applied(depth_m, labels > 0, random)
     camera = to_view @ record["camera"] @ axes.T
@@ -146,12 +143,6 @@ def _smooth(image: NDArray[np.uint8], matrix: FloatArray, size: int) -> NDArray[
 def _nearest(values: NDArray[Any], matrix: FloatArray, size: int) -> NDArray[Any]:
     """(size, size) cut, none of the values mixed; 0 beyond the image."""
     return cv2.warpAffine(values, matrix, (size, size), flags=cv2.INTER_NEAREST)
-
-
-def _depth_units(depth_m: FloatArray) -> NDArray[np.uint16]:
-    units = np.rint(np.nan_to_num(depth_m, nan=0.0) / DEPTH_UNIT_M)
-    is_kept = units <= np.iinfo(np.uint16).max
-    return np.where(is_kept, units, 0).astype(np.uint16)
 
 
 def _hand_labels(annotated: AnnotatedFrame) -> NDArray[np.uint8]:
