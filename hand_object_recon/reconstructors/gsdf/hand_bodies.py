@@ -28,6 +28,8 @@ FloatArray = NDArray[np.floating[Any]]
 _SECOND_NS: Final = 1_000_000_000
 _LEAST_EXTENT_M: Final = 0.015
 """Of an object; smaller surfaces are crumbs of a field that shows nothing."""
+_LEAST_DEPTH_M: Final = 0.002
+"""Inside an object; a field that is nowhere farther inside guesses, and shows nothing either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +135,17 @@ def _hand_surface(
 def _object_mesh(
     extraction: Extraction | None, frame: QueryFrame, max_faces: int
 ) -> CameraMesh | None:
-    surface = surface_of(extraction.object) if extraction is not None else None
+    if extraction is None or _depth_m(extraction, frame) < _LEAST_DEPTH_M:
+        return None
+    surface = surface_of(extraction.object)
     if surface is None or _extent_m(surface, frame) < _LEAST_EXTENT_M:
         return None
     return frame.mesh(surface, max_faces)
+
+
+def _depth_m(extraction: Extraction, frame: QueryFrame) -> float:
+    """How far inside the object its field's innermost sample is."""
+    return -float(extraction.object.values.min()) * frame.unit_m
 
 
 def _extent_m(surface: Surface, frame: QueryFrame) -> float:

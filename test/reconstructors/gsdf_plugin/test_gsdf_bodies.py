@@ -179,6 +179,11 @@ def test_a_crumb_of_the_field_is_no_object(take: Take, box: Any) -> None:
     assert not take.next(ball(box.center_m, 0.006))[1]
 
 
+def test_a_field_that_is_nowhere_sure_of_an_inside_shows_no_object(take: Take, box: Any) -> None:
+    sure = ball(box.center_m, 0.03)
+    assert not take.next(lambda points_m: np.maximum(sure(points_m), -0.001))[1]
+
+
 def test_what_two_hands_hold_together_is_one_object(
     build: Build, hand_at: HandAt, frame_at: FrameAt, show: Show, held_box: HeldBox, weights: Path
 ) -> None:
