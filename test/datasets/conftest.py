@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,9 @@ from hand_object_recon.hand_model.model import load_hand_model, write_hand_model
 from hand_object_recon.hand_model.model_record import ModelRecord
 from hand_object_recon.hand_model.store import FOLDER_VARIABLE
 from hand_object_recon.synthesis.output.settings import SampleSettings, SceneChoice
+from hand_object_recon.training.config import TrainingConfig, load_training_config
+from hand_object_recon.training.engine import Training
+from hand_object_recon.training.store_scores import store_scores
 from hand_object_recon.training.synthetic_frames import frames_of_take
 
 CAMERA = CameraIntrinsics(640, 480, 613.0, 612.0, 313.5, 245.0)
@@ -216,3 +220,47 @@ def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
 def _link(source: str, target: str) -> str:
     Path(target).hardlink_to(source)
     return target
+
+
+CONFIGURATIONS = Path(__file__).parents[2] / "config/train"
+SMALL: dict[str, dict[str, Any]] = {
+    "h2onet": {"width": 16},
+    "gsdf": {"width": 24, "image_size": 64, "kept_points": 50, "points": 10},
+    "pdfnet": {
+        **{"image_size": 96, "kept_size": 96, "trunk_layers": 18, "width": 16},
+        **{"points": 64, "neighbours": 16},
+    },
+    "cross_branch": {"image_size": 64, "width": 8, "kept_points": 200, "points": 100},
+    "intra_inter_graph": {
+        **{"image_size": 64, "trunk_layers": 18, "width": 8, "channels": 16, "hourglass_depth": 2},
+        **{"pose_channels": 16, "pose_blocks": 1, "refinement_channels": 16, "vertex_level": 2},
+    },
+}
+
+
+@pytest.fixture
+def train_as_configured(tmp_path: Path) -> Callable[..., dict[str, float]]:
+    """Trains as a shipped configuration says on the data set in a folder, with a small network, a
+    step a stage and no weights to begin with; gives the scores of what the last stage wrote.
+    Splits that a fixture leaves empty are replaced by choices."""
+
+    def train(
+        configuration: str, folder: Path, *, validation: str | None = None, **chosen: Any
+    ) -> dict[str, float]:
+        shipped = load_training_config(CONFIGURATIONS / f"{configuration}.yaml")
+        small = shipped.model_dump(mode="json")
+        small["method_options"] |= SMALL[shipped.method]
+        for name in ("dataset", "validation_dataset"):
+            small["data"][name] |= {"path": str(folder), "every": 1, **chosen}
+        if validation is not None:
+            small["data"]["validation_dataset"]["split"] = validation
+        small["data"] |= {"store": str(tmp_path / "a"), "validation_store": str(tmp_path / "b")}
+        anew = {"epochs": 0.01, "begin_from": None, "begin_names": [], "begin_copies": {}}
+        small["stages"] = [stage | anew for stage in small["stages"]]
+        small |= {"batch_size": 2, "accelerator": "cpu", "loader_workers": 0, "threads": 1}
+        config = TrainingConfig.model_validate(small)
+        assert Training(config, tmp_path / "out").run()
+        weights = tmp_path / "out" / f"{config.stages[-1].name}.safetensors"
+        return store_scores(weights, tmp_path / "b", 2)
+
+    return train

@@ -158,3 +158,18 @@ def test_missing_models_are_said_and_joints_are_there(
     assert any("2 of 2 objects have no mesh" in note for note in dataset.notes())
     assert dataset[0].truth.objects == ()
     assert len(dataset[0].truth.hands) == 1
+
+
+@pytest.mark.parametrize(
+    "configuration", ["gsdf_dexycb", "h2onet_multi_dexycb", "intra_inter_graph_dexycb"]
+)
+def test_its_shipped_trainings_run_on_it(
+    configuration: str,
+    dexycb_folder: Path,
+    mano: str,
+    train_as_configured: Callable[..., dict[str, float]],
+) -> None:
+    side = {"side": "right"} if configuration == "gsdf_dexycb" else {}
+    validation = "s0_train" if side else "s0_val"
+    scores = train_as_configured(configuration, dexycb_folder, validation=validation, **side)
+    assert np.isfinite(list(scores.values())).any()

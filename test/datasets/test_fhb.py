@@ -321,3 +321,19 @@ def test_cross_branch_learns_from_its_frames_as_its_configuration_says(folder: P
     assert "vertices_m" not in record
     assert np.linalg.norm(record["joints_m"], axis=1).mean() == pytest.approx(1.2, abs=0.1)
     assert (record["depth"] > 0).mean() > 0.5
+
+
+@pytest.mark.parametrize("configuration", ["cross_branch_fhbc"])
+def test_its_shipped_trainings_run_on_it(
+    configuration: str,
+    folder: Path,
+    mano: str,
+    train_as_configured: Callable[..., dict[str, float]],
+) -> None:
+    filmed = FILMED.replace("/", "_")
+    splits = ("fhbc_train", "fhbc_test")
+    split = next(one for one in splits if filmed in fhb(folder, one).sequences)
+    scores = train_as_configured(
+        configuration, folder, split=split, validation=split, sequences=[filmed]
+    )
+    assert np.isfinite(list(scores.values())).any()

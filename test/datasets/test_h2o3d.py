@@ -249,3 +249,13 @@ def test_a_damaged_copy_is_diagnosed_in_words(
     found = check_split(DatasetChoice(name="h2o3d", path=broken, split="train"), None)
     problems = "\n".join(finding.text for finding in found.findings if finding.is_problem)
     assert re.search(message, problems), problems
+
+
+@pytest.mark.parametrize("configuration", ["pdfnet_h2o3d"])
+def test_its_shipped_trainings_run_on_it(
+    configuration: str,
+    folder: Path,
+    mano: str,
+    train_as_configured: Callable[..., dict[str, float]],
+) -> None:
+    assert np.isfinite(list(train_as_configured(configuration, folder).values())).any()

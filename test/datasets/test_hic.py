@@ -322,3 +322,13 @@ def test_cross_branch_learns_from_its_frames_as_its_configuration_says(
     ]
     assert len(records) == AWAY
     assert records[0][1]["vertices_m"].shape == (778, 3)
+
+
+@pytest.mark.parametrize("configuration", ["cross_branch_hic"])
+def test_its_shipped_trainings_run_on_it(
+    configuration: str,
+    folder: Path,
+    mano: str,
+    train_as_configured: Callable[..., dict[str, float]],
+) -> None:
+    assert np.isfinite(list(train_as_configured(configuration, folder).values())).any()

@@ -247,3 +247,17 @@ def test_published_sizes_are_in_the_card() -> None:
     assert dataset_card("ho3d_v2").splits["evaluation"].frames == (11524,)
     assert dataset_card("ho3d_v3").splits["evaluation"].frames == (20137,)
     assert dataset_card("ho3d_v3").splits["train"].frames[0] + 20137 == 103_462
+
+
+@pytest.mark.parametrize("configuration", ["h2onet_single_ho3d", "intra_inter_graph_ho3d"])
+def test_its_shipped_trainings_run_on_it(
+    configuration: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    film: Film,
+    write_model: WriteModel,
+    mano: str,
+    train_as_configured: Callable[..., dict[str, float]],
+) -> None:
+    root = tmp_path_factory.mktemp("ho3d")
+    write_ho3d(root, film(HandSide.RIGHT, 3), write_model, 2)
+    assert np.isfinite(list(train_as_configured(configuration, root).values())).any()
