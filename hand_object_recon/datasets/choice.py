@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+FingerRule = Literal["code", "paper"]
+
 
 class DatasetChoice(BaseModel):
     """A data set, where it lies, and which of its frames are wanted.
@@ -23,6 +25,9 @@ class DatasetChoice(BaseModel):
         Folder of the objects' meshes, where it is not the data set's own.
     hand_model
         Name under which MANO was imported.
+    finger_rule
+        When H2ONet calls a finger occluded: fewer than 30 of its vertices are visible (the
+        authors' code), or more than 50 are hidden (section 3.2 of the paper).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +40,7 @@ class DatasetChoice(BaseModel):
     sequences: tuple[str, ...] = ()
     models: Path | None = None
     hand_model: str = "mano"
+    finger_rule: FingerRule = "code"
 
     def identity(self) -> dict[str, Any]:
         """Plain values that decide which frames these are."""

@@ -151,7 +151,9 @@ class DexYCB(Dataset):
         if hands:
             objects = tuple(_with_holder(thing, hands, session.grasped) for thing in objects)
             model = self.mano.model(session.side)
-            hands = with_visibility([(hands[0], model)], objects, mask, camera)
+            hands = with_visibility(
+                [(hands[0], model)], objects, mask, camera, self.choice.finger_rule
+            )
         truth = FrameAnnotation(stamp_ns, hands, objects, mask)
         return AnnotatedFrame(frame, truth, entry.name)
 

@@ -103,7 +103,9 @@ evaluation/rgb/00000000.jpg … 00003959.jpg""",
         mask = None if self._is_evaluation else self._mask(place, rgb.shape[:2])
         hands = self._hands(row)
         if hands:
-            hands = with_visibility([(hands[0], self.mano.model(_SIDE))], (), mask, camera)
+            hands = with_visibility(
+                [(hands[0], self.mano.model(_SIDE))], (), mask, camera, self.choice.finger_rule
+            )
         frame = RgbdFrame(rgb, no_depth(rgb.shape), camera, stamp_ns, CAMERA_FRAME)
         truth = FrameAnnotation(stamp_ns, hands, (), mask)
         return AnnotatedFrame(frame, truth, self.sequence(place).name)

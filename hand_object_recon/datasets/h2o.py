@@ -112,7 +112,7 @@ class H2O(Dataset):
         hands = self._hands(read_numbers(pose_file, len(_SIDES) * _JOINT_NUMBERS), labels)
         objects = self._objects(place, hands)
         with_models = [(hand, self.mano.model(hand.side)) for hand in hands]
-        hands, mask = with_drawn_mask(with_models, objects, camera)
+        hands, mask = with_drawn_mask(with_models, objects, camera, self.choice.finger_rule)
         truth = FrameAnnotation(stamp_ns, hands, objects, mask)
         return AnnotatedFrame(frame, truth, self.sequence(place).name)
 

@@ -118,7 +118,7 @@ models/003_cracker_box/textured_simple.obj      or the folder given as models"""
         objects = labelled_objects(labels, self._models, hands)
         mask = self._mask(paths.mask, hands, camera)
         with_models = [(hand, self.mano.model(hand.side)) for hand in hands]
-        hands = with_visibility(with_models, objects, mask, camera)
+        hands = with_visibility(with_models, objects, mask, camera, self.choice.finger_rule)
         truth = FrameAnnotation(stamp_ns, hands, objects, mask)
         return AnnotatedFrame(frame, truth, self.sequence(place).name)
 

@@ -98,7 +98,11 @@ class HIC(Dataset):
         hands = self._hands(entry.name, place.number)
         objects = self._objects(entry.name, place.number, hands)
         seen = with_visibility(
-            [(hand, self.mano.model(hand.side)) for hand in hands], objects, None, CAMERA
+            [(hand, self.mano.model(hand.side)) for hand in hands],
+            objects,
+            None,
+            CAMERA,
+            self.choice.finger_rule,
         )
         frame = RgbdFrame(rgb, depth_m, CAMERA, stamp_ns, CAMERA_FRAME)
         return AnnotatedFrame(

@@ -95,7 +95,9 @@ class HO3D(Dataset):
         objects = labelled_objects(labels, self._models, hands)
         mask = self._mask(paths.mask, (camera.height, camera.width))
         if hands:
-            hands = with_visibility([(hands[0], self.mano.model(_SIDE))], objects, mask, camera)
+            hands = with_visibility(
+                [(hands[0], self.mano.model(_SIDE))], objects, mask, camera, self.choice.finger_rule
+            )
         truth = FrameAnnotation(stamp_ns, hands, objects, mask)
         return AnnotatedFrame(frame, truth, self.sequence(place).name)
 

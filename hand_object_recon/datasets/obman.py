@@ -109,7 +109,7 @@ class ObMan(Dataset):
         mask = _mask(_blue(paths.mask))
         objects = self._objects(labels, side)
         hand = (self._hand(labels, side), self.mano.model(side))
-        hands = with_visibility([hand], objects, mask, CAMERA)
+        hands = with_visibility([hand], objects, mask, CAMERA, self.choice.finger_rule)
         truth = FrameAnnotation(stamp_ns, hands, objects, mask, clean_depth_m=depth_m)
         return AnnotatedFrame(frame, truth, self.sequence(place).name)
 

@@ -19,6 +19,7 @@ from hand_object_recon.core.annotation import (
 from hand_object_recon.core.camera import CameraIntrinsics
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.objects import HandPart
+from hand_object_recon.datasets.choice import FingerRule
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.model import HandModel
 from hand_object_recon.hand_model.vertex_labels import vertex_labels
@@ -27,7 +28,8 @@ from hand_object_recon.visualization.mesh_raster import rasterize
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
-_LEAST_VISIBLE_VERTICES: Final = 30  # H2ONet's code; its paper says 50
+_LEAST_VISIBLE_VERTICES: Final = 30  # of a finger by H2ONet's code
+_MOST_HIDDEN_VERTICES: Final = 50  # by its paper, section 3.2
 _SURFACE_TOLERANCE_M: Final = 0.004
 _FINGER_RADIUS_M: Final = 0.02
 _HELD_WITHIN_M: Final = 0.005
@@ -42,6 +44,7 @@ def with_visibility(
     objects: Sequence[ObjectAnnotation],
     mask: NDArray[np.uint8] | None,
     camera: CameraIntrinsics,
+    rule: FingerRule,
 ) -> tuple[HandAnnotation, ...]:
     """The hands with ``joint_visible``, ``finger_occluded`` and ``visible_share``.
 
@@ -52,13 +55,14 @@ def with_visibility(
     drawn = _drawn(hands, objects, camera)
     if drawn is None:
         return tuple(hand for hand, _ in hands)
-    return _all_seen(hands, drawn, mask)
+    return _all_seen(hands, drawn, mask, rule)
 
 
 def with_drawn_mask(
     hands: Sequence[tuple[HandAnnotation, HandModel | None]],
     objects: Sequence[ObjectAnnotation],
     camera: CameraIntrinsics,
+    rule: FingerRule,
 ) -> tuple[tuple[HandAnnotation, ...], NDArray[np.uint8] | None]:
     """The hands as ``with_visibility`` gives them, and the mask that their meshes and the objects'
     make, for a data set without masks; no mask without meshes of all hands."""
@@ -70,7 +74,7 @@ def with_drawn_mask(
     mask = np.full((camera.height, camera.width), MaskLabel.BACKGROUND, dtype=np.uint8)
     for body, label in enumerate(labels):
         mask[drawn.shows(body)] = label
-    return _all_seen(hands, drawn, None), mask
+    return _all_seen(hands, drawn, None, rule), mask
 
 
 def holders(hands: Sequence[HandAnnotation], vertices_m: FloatArray) -> frozenset[HandSide] | None:
@@ -137,9 +141,10 @@ def _all_seen(
     hands: Sequence[tuple[HandAnnotation, HandModel | None]],
     drawn: _Drawn,
     mask: NDArray[np.uint8] | None,
+    rule: FingerRule,
 ) -> tuple[HandAnnotation, ...]:
     return tuple(
-        _seen(hand, model, number, drawn, mask)
+        _seen(hand, model, number, drawn, mask, rule)
         for number, (hand, model) in enumerate(hands)
         if model is not None
     )
@@ -151,21 +156,30 @@ def _seen(
     body: int,
     drawn: _Drawn,
     mask: NDArray[np.uint8] | None,
+    rule: FingerRule,
 ) -> HandAnnotation:
     shown = drawn.shows(body)
     if mask is not None:
         shown &= mask == _HAND_LABELS[hand.side]
     vertices = np.asarray(hand.vertices_m)
     is_seen = drawn.is_seen(vertices, body, shown, _SURFACE_TOLERANCE_M)
-    parts = vertex_labels(model).part[is_seen]
-    by_finger = np.bincount(parts, minlength=len(HandPart))[:FINGER_COUNT]
+    parts = vertex_labels(model).part
+    visible, hidden = _by_finger(parts[is_seen]), _by_finger(parts[~is_seen])
+    is_occluded = visible < _LEAST_VISIBLE_VERTICES
+    if rule == "paper":
+        is_occluded = hidden > _MOST_HIDDEN_VERTICES
     covered = int(np.isfinite(drawn.alone_m[body]).sum())
     return replace(
         hand,
         joint_visible=drawn.is_seen(hand.joints_m, body, shown, _FINGER_RADIUS_M),
-        finger_occluded=by_finger < _LEAST_VISIBLE_VERTICES,
+        finger_occluded=is_occluded,
         visible_share=int(shown.sum()) / covered if covered else 0.0,
     )
+
+
+def _by_finger(parts: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """(5,) how many vertices belong to each finger."""
+    return np.bincount(parts, minlength=len(HandPart))[:FINGER_COUNT]
 
 
 def _depth_m(

@@ -12,11 +12,14 @@ import pytest
 from hand_object_recon.core.annotation import AnnotatedFrame, MaskLabel
 from hand_object_recon.core.errors import DatasetError
 from hand_object_recon.core.hands import HandSide
+from hand_object_recon.datasets import visibility
 from hand_object_recon.datasets.base import Dataset
 from hand_object_recon.datasets.choice import DatasetChoice
 from hand_object_recon.datasets.dexycb_splits import SETUPS
 from hand_object_recon.datasets.registry import dataset_class
 from hand_object_recon.geometry.projection import project
+from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.hand_model.vertex_labels import vertex_labels
 
 FIRST = "20200709-subject-01_20200709_140000_836212060125"
 Film = Callable[[HandSide, int], list[AnnotatedFrame]]
@@ -173,3 +176,29 @@ def test_its_shipped_trainings_run_on_it(
     validation = "s0_train" if side else "s0_val"
     scores = train_as_configured(configuration, dexycb_folder, validation=validation, **side)
     assert np.isfinite(list(scores.values())).any()
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("code", [1, 0, 1]), ("paper", [1, 0, 0])])
+def test_fingers_are_occluded_by_the_rule_that_is_asked_for(
+    rule: str,
+    expected: list[int],
+    dexycb_folder: Path,
+    mano: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thumb wholly hidden, the index wholly seen; of the middle finger 50 hidden and fewer
+    than 30 seen."""
+    labels = vertex_labels(load_hand_model("open_hand", HandSide.RIGHT)).part
+    thumb, index, middle = (np.flatnonzero(labels == part) for part in range(3))
+    seen = np.zeros(len(labels), bool)
+    seen[index] = True
+    seen[middle[50:]] = True
+    assert len(thumb) > 50
+    assert 0 < len(middle[50:]) < 30
+    monkeypatch.setattr(
+        visibility._Drawn,
+        "is_seen",
+        lambda self, points, *_: seen if len(points) == len(seen) else np.ones(len(points), bool),
+    )
+    hand = dexycb(dexycb_folder, finger_rule=rule)[0].truth.hands[0]
+    assert np.asarray(hand.finger_occluded)[:3].tolist() == [bool(one) for one in expected]
