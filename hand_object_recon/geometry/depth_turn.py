@@ -46,7 +46,8 @@ def motion_onto_depth(
     frame: RgbdFrame, vertices_m: FloatArray, faces: NDArray[np.int32]
 ) -> RigidMotion | None:
     """What brings a hand's (V, 3) vertices, which are in their place but for a turn, onto the
-    measured depth; None where too little of it was measured, or they lie on it as they are."""
+    measured depth. None where too little of it was measured, where they lie on it as they are, or
+    where that would bring some behind the camera."""
     vertices = vertices_m.astype(np.float64)
     seen = _seen_surface(frame, vertices, faces, _FARTHEST_M[0])
     if seen is None or np.median(np.abs(seen.gaps_m)) < _FITTING_M:
@@ -64,7 +65,8 @@ def motion_onto_depth(
         turn = matrix_to_axis_angle(axis_angle_to_matrix(step[:3]) @ rotation)
         shift_m = shift_m + step[3:]
     rotation = axis_angle_to_matrix(turn)
-    return RigidMotion(rotation, middle_m + shift_m - rotation @ middle_m)
+    motion = RigidMotion(rotation, middle_m + shift_m - rotation @ middle_m)
+    return motion if (motion.of(vertices)[:, 2] > 0.0).all() else None
 
 
 class _SeenSurface(NamedTuple):

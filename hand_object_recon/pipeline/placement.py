@@ -83,7 +83,7 @@ class MetricPlacement:
 def _turned(frame: RgbdFrame, hand: HandEstimate, faces: NDArray[np.int32]) -> HandEstimate:
     """A hand in its place, turned onto the depth where there is enough."""
     motion = motion_onto_depth(frame, hand.vertices_m, faces)
-    if motion is None or not (motion.of(hand.joints_m)[:, 2] > 0.0).all():
+    if motion is None:
         return hand
     wrist_pose = hand.wrist_pose.copy()
     wrist_pose[:3, :3] = motion.rotation @ wrist_pose[:3, :3]

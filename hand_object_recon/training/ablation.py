@@ -108,8 +108,7 @@ class Ablation:
 
 def _require_same(folder: Path, config: TrainingConfig) -> None:
     done = TrainingConfig.model_validate_json((folder / CONFIG_FILE).read_text("utf-8"))
-    free = {"minutes", "threads", "loader_workers", "checkpoint_minutes", "devices", "nodes"}
-    if done.model_dump(exclude=free) != config.model_dump(exclude=free):
+    if done.identity() != config.identity():
         raise ConfigError(
             f"{folder} holds a training with another configuration; name another folder, or remove "
             "this one"

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.training.config import (
     SyntheticData,
     TrainingConfig,
+    TrainingSection,
     load_training_config,
+    read_yaml,
 )
 from hand_object_recon.training.methods import build_method
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AblationConfig(_Section):
+class AblationConfig(TrainingSection):
     """Rows of a table; a row is one configuration, trained once with each seed.
 
     base
@@ -79,7 +75,7 @@ def load_ablation_config(path: Path, assignments: list[str] | None = None) -> Ab
         The file cannot be read, or a setting, its own or a training's, does not exist or has a
         wrong value; it is named.
     """
-    values = _read(path)
+    values = read_yaml(path, "ablation")
     try:
         config = AblationConfig.model_validate(values)
     except ValidationError as error:
@@ -99,15 +95,3 @@ def load_ablation_config(path: Path, assignments: list[str] | None = None) -> Ab
 def _require_methods(training: TrainingConfig) -> None:
     for stage in training.stages:
         build_method(training.method, {**training.method_options, **stage.method_options})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"ablation {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold 'name: value' lines")
-    return values

@@ -11,14 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.datasets.choice import DatasetChoice
 
+_FREE_SETTINGS: Final = {
+    *("minutes", "threads", "loader_workers", "checkpoint_minutes", "devices", "nodes")
+}
 _LATER_SETTINGS: Final = ("scene", "two_hands_share", "tracks", "sequences")
 
 
-class _Section(BaseModel):
+class TrainingSection(BaseModel):
+    """A group of a training's settings: immutable, no unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SyntheticData(_Section):
+class SyntheticData(TrainingSection):
     """Takes of our own generator, filmed at regular times.
 
     scene
@@ -76,7 +81,7 @@ class SyntheticData(_Section):
         return self.model_dump(mode="json", exclude=unset)
 
 
-class DataSettings(_Section):
+class DataSettings(TrainingSection):
     """Where samples come from: one source for each store that is not there yet.
 
     store
@@ -113,7 +118,7 @@ class DataSettings(_Section):
         return self
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(TrainingSection):
     """The learning rate over a stage.
 
     milestones
@@ -127,7 +132,7 @@ class ScheduleSettings(_Section):
     gamma: float = Field(0.1, gt=0.0, le=1.0)
 
 
-class StageSettings(_Section):
+class StageSettings(TrainingSection):
     """One stage; it begins with the weights the stage before ended with.
 
     frozen
@@ -155,7 +160,7 @@ class StageSettings(_Section):
     method_options: dict[str, Any] = {}
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(TrainingSection):
     """Everything about a training but where it writes.
 
     export_precision
@@ -187,6 +192,29 @@ class TrainingConfig(_Section):
     log_steps: int = Field(20, ge=1)
     minutes: float = Field(0.0, ge=0.0)
 
+    def identity(self) -> str:
+        """What must agree between a training and its continuation."""
+        return self.model_dump_json(exclude=_FREE_SETTINGS)
+
+
+def read_yaml(path: Path, kind: str) -> dict[str, Any]:
+    """The settings of a YAML file; ``kind`` names it in an error.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or holds something else.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{kind} {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold 'name: value' lines")
+    return values
+
 
 def load_training_config(path: Path, assignments: list[str] | None = None) -> TrainingConfig:
     """Read a YAML file and apply ``a.b=value`` assignments; ``stages.0.epochs=3`` reaches a stage.
@@ -196,7 +224,7 @@ def load_training_config(path: Path, assignments: list[str] | None = None) -> Tr
     ConfigError
         The file cannot be read, or a setting does not exist or has a wrong value; it is named.
     """
-    values = _read(path)
+    values = read_yaml(path, "training configuration")
     for assignment in assignments or []:
         _assign(values, assignment)
     try:
@@ -205,20 +233,8 @@ def load_training_config(path: Path, assignments: list[str] | None = None) -> Tr
         raise ConfigError(f"{path}: {_explained(error)}") from None
 
 
-def _is_default(section: _Section, name: str) -> bool:
+def _is_default(section: TrainingSection, name: str) -> bool:
     return bool(getattr(section, name) == type(section).model_fields[name].default)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"training configuration {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold 'name: value' lines")
-    return values
 
 
 def _assign(values: dict[str, Any], assignment: str) -> None:

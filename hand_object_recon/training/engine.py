@@ -112,7 +112,7 @@ class Training:
         """The checkpoint to go on from, if it came to one; a new folder otherwise."""
         if resume and not self._was_stopped_before_training():
             checkpoint = load_checkpoint(self._out)
-            if checkpoint["config"] != self._identity():
+            if checkpoint["config"] != self._config.identity():
                 raise ConfigError(
                     f"{self._out} was begun with another configuration; resume it with "
                     f"{self._out / CONFIG_FILE}"
@@ -130,11 +130,6 @@ class Training:
     def _was_stopped_before_training(self) -> bool:
         """Whether a training was begun here and did not get beyond its stores."""
         return (self._out / CONFIG_FILE).exists() and not (self._out / CHECKPOINT_FILE).exists()
-
-    def _identity(self) -> str:
-        """What must agree between a training and its continuation."""
-        free = {"minutes", "threads", "loader_workers", "checkpoint_minutes", "devices", "nodes"}
-        return self._config.model_dump_json(exclude=free)
 
     def _open_stores(self) -> _Stores:
         """Both stores; one process makes what is missing while the others wait."""
@@ -334,7 +329,7 @@ class Training:
 
     def _save(self, stage: Stage) -> None:
         if self._fabric.is_global_zero:
-            save_checkpoint(self._out, {**stage.state(), "config": self._identity()})
+            save_checkpoint(self._out, {**stage.state(), "config": self._config.identity()})
         self._fabric.barrier()
 
 

@@ -42,9 +42,7 @@ def turned_onto_depth(
     motion = motion_onto_depth(frame, grasp.vertices_m + wrist_m, faces)
     if motion is None:
         return grasp, wrist_m
-    turned, moved_m = grasp.turned(motion.rotation), motion.of(wrist_m[None])[0]
-    is_before = (turned.joints_m[:, 2] + moved_m[2] > 0.0).all()
-    return (turned, moved_m) if is_before else (grasp, wrist_m)
+    return grasp.turned(motion.rotation), motion.of(wrist_m[None])[0]
 
 
 def offset_by_size(

@@ -29,7 +29,6 @@ from hand_object_recon.reconstructors.gsdf.relative_joints import RelativeJoints
 
 FloatArray = NDArray[np.floating[Any]]
 
-_NEAREST_M: Final = 0.1
 _ROUNDS: Final = 2  # a hand that is put farther away is larger, too
 
 
@@ -106,7 +105,7 @@ class HandPlacement:
         if measured_m is None:
             return by_size_m
         nearer_m = float(np.median(in_camera_m[:, 2])) - measured_m
-        return max(by_size_m - nearer_m, _NEAREST_M - float(joints.beyond_wrist_m.min()))
+        return max(by_size_m - nearer_m, joints.nearest_wrist_z_m)
 
     def _turned(self, frame: RgbdFrame, hand: PlacedHand) -> PlacedHand:
         """A hand in its place, turned onto the depth where there is enough."""
@@ -115,11 +114,8 @@ class HandPlacement:
         motion = motion_onto_depth(frame, hand.posed.vertices_m, faces)
         if motion is None:
             return hand
-        joints_m = motion.of(hand.joints_m)
-        if not (joints_m[:, 2] > 0.0).all():
-            return hand
         wrist_m = crop.axes @ motion.of(hand.wrist_m[None] @ crop.axes)[0]
-        return self._posed(hand.view, joints_m, wrist_m) or hand
+        return self._posed(hand.view, motion.of(hand.joints_m), wrist_m) or hand
 
     def _fitted(
         self, view: HandView, joints: RelativeJoints, wrist_z_m: float

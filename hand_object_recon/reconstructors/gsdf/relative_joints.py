@@ -37,6 +37,11 @@ class RelativeJoints:
         """From (21, 3) joints of a hand whose wrist is at ``wrist_z_m``."""
         return cls(joints_m[:, :2] / joints_m[:, 2:], joints_m[:, 2] - wrist_z_m)
 
+    @property
+    def nearest_wrist_z_m(self) -> float:
+        """Where the wrist is when wrist and joints are no nearer than 10 cm."""
+        return max(_NEAREST_M, _NEAREST_M - float(self.beyond_wrist_m.min()))
+
     def at(self, wrist_z_m: float) -> FloatArray:
         """(21, 3) joints where the wrist is that far."""
         z = (self.beyond_wrist_m + wrist_z_m)[:, None]
@@ -54,8 +59,7 @@ def wrist_z_by_size(joints: RelativeJoints, rest_m: FloatArray) -> float:
     do not move it.
     """
     lengths = np.linalg.norm(rest_m[_CHILDREN] - rest_m[_PARENTS], axis=1)
-    nearest = max(_NEAREST_M, _NEAREST_M - float(joints.beyond_wrist_m.min()))
-    low, high = nearest, _FARTHEST_M
+    low, high = joints.nearest_wrist_z_m, _FARTHEST_M
     for _ in range(_ROUNDS):
         distances = np.geomspace(low, high, _STEPS)
         best = int(_length_gaps(joints, distances, lengths).argmin())

@@ -42,10 +42,7 @@ def placed_hand(
 def turned_onto_depth(frame: RgbdFrame, hand: FoundHand, faces: NDArray[np.int32]) -> FoundHand:
     """A hand in its place, turned so that its surface lies on the depth where that tells."""
     motion = motion_onto_depth(frame, hand.vertices_m, faces)
-    if motion is None:
-        return hand
-    turned = hand.laid(motion)
-    return turned if (turned.joints_m[:, 2] > 0.0).all() else hand
+    return hand if motion is None else hand.laid(motion)
 
 
 def offset_in_crop(found: FoundHand) -> FloatArray:
