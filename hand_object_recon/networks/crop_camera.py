@@ -80,13 +80,6 @@ class CropCamera:
         homography = self._homography(camera, size)
         return np.asarray(cv2.warpPerspective(image, homography, (size, size)), dtype=np.uint8)
 
-    def cut_labels(
-        self, labels: NDArray[np.uint8], camera: CameraIntrinsics, size: int
-    ) -> NDArray[np.uint8]:
-        """(size, size) crop of a map of what ``camera`` sees, none of its values mixed; 0 beyond
-        its image."""
-        return np.asarray(self._nearest(labels, camera, size), dtype=np.uint8)
-
     def cut_depth(
         self, depth_m: NDArray[np.float32], camera: CameraIntrinsics, size: int
     ) -> NDArray[np.float32]:
@@ -94,12 +87,10 @@ class CropCamera:
 
         Along the crop's own axis, none of the readings mixed; 0 where there is none.
         """
-        readings = self._nearest(np.nan_to_num(depth_m), camera, size)
-        return np.asarray(readings * self._depth_ratios(size), dtype=np.float32)
-
-    def _nearest(self, values: NDArray[Any], camera: CameraIntrinsics, size: int) -> NDArray[Any]:
         homography = self._homography(camera, size)
-        return cv2.warpPerspective(values, homography, (size, size), flags=cv2.INTER_NEAREST)
+        known_m = np.nan_to_num(depth_m)
+        readings = cv2.warpPerspective(known_m, homography, (size, size), flags=cv2.INTER_NEAREST)
+        return np.asarray(readings * self._depth_ratios(size), dtype=np.float32)
 
     def _homography(self, camera: CameraIntrinsics, size: int) -> FloatArray:
         """(3, 3) from pixels of ``camera`` to the crop's."""

@@ -74,13 +74,3 @@ def test_pixels_without_a_reading_or_beyond_the_image_have_no_depth() -> None:
     assert 300 < np.count_nonzero(is_read) < SIZE**2 - 300
     np.testing.assert_array_equal(cut > 0, is_read)
     assert np.isfinite(cut).all()
-
-
-def test_labels_are_cut_out_as_they_are() -> None:
-    labels = np.zeros((240, 320), np.uint8)
-    labels[:, 160:] = 3
-    crop = side_crop()
-    cut = crop.cut_labels(labels, CAMERA, SIZE)
-    assert set(np.unique(cut)) <= {0, 3}
-    depth_m = np.where(labels == 3, np.float32(0.5), np.float32(0.0))
-    np.testing.assert_array_equal(cut == 3, crop.cut_depth(depth_m, CAMERA, SIZE) > 0.0)
