@@ -12,6 +12,7 @@ from torch.onnx import is_in_onnx_export
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.geometry.rotations import PRODUCTS_TO_ROTATION_MINUS_IDENTITY
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.geometry.torch_rotations import (
     axis_angle_to_rotation_minus_identity,
     rotation_6d_to_matrix,
@@ -76,6 +77,7 @@ class HandLayer(nn.Module):
         """The layer of both sides of an installed hand model."""
         return cls(load_hand_model(name, HandSide.RIGHT), load_hand_model(name, HandSide.LEFT))
 
+    @in_single_precision
     def forward(
         self,
         pose: Tensor,
@@ -105,6 +107,7 @@ class HandLayer(nn.Module):
             return (own,)
         return own, self.left_layer.skinning.shaped(shape)
 
+    @in_single_precision
     def pose_shaped(
         self,
         rest: tuple[ShapedRest, ...],

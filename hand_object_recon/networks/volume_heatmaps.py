@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.networks.heatmap_losses import image_cross_entropy, line_cross_entropy
 from hand_object_recon.networks.upsampling import upsampling
 
@@ -52,6 +53,7 @@ def places_of(volumes: Tensor) -> Tensor:
     return expected_cells(volumes) * volumes.new_tensor([CELLS / width, CELLS / height, 1.0])
 
 
+@in_single_precision
 def expected_cells(volumes: Tensor) -> Tensor:
     """(B, N, D, H, W) volumes to (B, N, 3) expected x, y and depth under their softmax."""
     shares = volumes.flatten(2).softmax(dim=2).reshape(volumes.shape)

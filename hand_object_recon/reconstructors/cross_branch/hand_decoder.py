@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.geometry.torch_rotations import axis_angle_to_matrix, matrix_to_rotation_6d
 from hand_object_recon.hand_model.conventions import JOINT_COUNT, SHAPE_COUNT
 from hand_object_recon.hand_model.layer import HandLayer
@@ -63,6 +64,7 @@ class HandDecoder(nn.Module):
         """(B, 45) axis-angle of the fingers' joints, from (B, 30) components of the pose."""
         return self.pose_mean + components @ self.pose_components
 
+    @in_single_precision
     def _whole_pose(self, turn: Tensor, components: Tensor) -> Tensor:
         """What the hand layer takes: axis-angle (B, 48) or 6-D (B, 16, 6)."""
         fingers = self.fingers_rad(components)

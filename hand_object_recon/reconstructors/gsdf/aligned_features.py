@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.reconstructors.gsdf.conventions import IMAGE_SIZE
 
 PLACE_FEATURES: Final = 4
 """Depth and the unit direction of the viewing ray, which follow the map's channels."""
 
 
+@in_single_precision
 def aligned_features(maps: Tensor, points_m: Tensor, cameras: Tensor) -> Tensor:
     """(B, P, C + 4) features of (B, P, 3) points in metres in the camera's axes.
 

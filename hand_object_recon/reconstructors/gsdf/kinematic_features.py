@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.hand_model.conventions import JOINT_COUNT
 from hand_object_recon.reconstructors.gsdf.conventions import Source
 
@@ -54,6 +55,7 @@ class AffineFeatures(NamedTuple):
     matrix: Tensor
     offset: Tensor
 
+    @in_single_precision
     def of(self, points: Tensor) -> Tensor:
         """(B, P, C) features of (B, P, 3) points."""
         return torch.baddbmm(self.offset[:, None], points, self.matrix.mT)

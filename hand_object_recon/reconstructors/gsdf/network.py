@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.networks.resnet import PAPER_WIDTH, ResNet18
 from hand_object_recon.networks.upsampling import upsampling
 from hand_object_recon.networks.volume_heatmaps import (
@@ -86,10 +87,10 @@ _PAPER_FEATURES: Final = FeatureChoice()
 
 class Seen(NamedTuple):
     """What images show, wherever the wrists are: maps (B, C, 16, 16) for the distances, and the
-    heat-maps of the joints and of the object's centre."""
+    heat-maps of the joints, if they were looked for, and of the object's centre."""
 
     maps: Tensor
-    joint_volumes: Tensor
+    joint_volumes: Tensor | None
     center_volumes: Tensor
 
 
@@ -118,13 +119,13 @@ class JointPrediction(NamedTuple):
 
 class Prediction(NamedTuple):
     """hand_distances and object_distances (B, P) in query units; joints and centres as in
-    ``Scene``, and the heat-maps they are read from."""
+    ``Scene``, and the heat-maps they are read from, None where joints were not looked for."""
 
     hand_distances: Tensor
     object_distances: Tensor
     joints_m: Tensor
     centers_m: Tensor
-    joint_volumes: Tensor
+    joint_volumes: Tensor | None
     center_volumes: Tensor
 
 
@@ -223,41 +224,46 @@ class GSDFNetwork(nn.Module):
         """Distances of (B, F, P, 3) points in F frames (B, F, 3, 256, 256) of each sample.
 
         Answers are those of B * F frames, those of a sample one after the other. With known joints
-        (B, F, 21, 3) features of points are counted from those instead of the network's own.
+        (B, F, 21, 3) features of points are counted from those instead of the network's own; where
+        the joints have a trunk of their own, which learns nothing then, they are not looked for.
         """
-        seen = self._look_at_videos(images)
-        scene = self.placed(seen, Views(cameras, wrists_m))
-        joints, centers = scene.joints_m, scene.centers_m
-        if known_joints_m is not None:
-            scene = self.scene(scene.views, scene.maps, known_joints_m.flatten(0, 1), centers)
-        hand, held = self.distances(scene, points.flatten(0, 1))
-        return Prediction(hand, held, joints, centers, seen.joint_volumes, seen.center_volumes)
+        is_told = known_joints_m is not None and self.sharing is Sharing.ASYMMETRIC
+        seen = self._look_at_videos(images, finds_joints=not is_told)
+        views = Views(cameras.flatten(0, 1), wrists_m.flatten(0, 1))
+        volumes, centers = seen.joint_volumes, self._centers_of(seen.center_volumes, views)
+        found = None if volumes is None else self.pose.joints_of(volumes, views)
+        joints = found if known_joints_m is None else known_joints_m.flatten(0, 1)
+        assert joints is not None
+        hand, held = self.distances(
+            self.scene(views, seen.maps, joints, centers), points.flatten(0, 1)
+        )
+        answered = joints if found is None else found
+        return Prediction(hand, held, answered, centers, volumes, seen.center_volumes)
 
     def encode(self, images: Tensor, views: Views) -> Scene:
         """Work out once what all points of a frame need; leading dimensions as in ``forward``."""
         return self.placed(self._look_at_videos(images), views)
 
-    def look(self, images: Tensor) -> Seen:
+    def look(self, images: Tensor, *, finds_joints: bool = True) -> Seen:
         """What (B, 3, 256, 256) images show, each by itself."""
-        features = self._features(images)
-        joints, centers = self.pose.joints, self.center
+        features = self._features(images, finds_joints=finds_joints)
         maps = self.map_neck(features.distances)
         if self.features.visual is Visual.GLOBAL:
             maps = maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
         return Seen(
             maps,
-            joints.volumes(features.hand),
-            centers.volumes(features.object),
+            None if features.hand is None else self.pose.joints.volumes(features.hand),
+            self.center.volumes(features.object),
         )
 
     def placed(self, seen: Seen, views: Views) -> Scene:
         """The scene of what is seen where the wrists are; ``views`` as in ``forward``."""
         flat = Views(*(part.flatten(0, 1) for part in views))
+        assert seen.joint_volumes is not None
         joints = self.pose.joints_of(seen.joint_volumes, flat)
-        half_depth_m = self.conventions.half_depth_m
-        centers = _in_camera(places_of(seen.center_volumes), flat, half_depth_m)[:, 0]
-        return self.scene(flat, seen.maps, joints, centers)
+        return self.scene(flat, seen.maps, joints, self._centers_of(seen.center_volumes, flat))
 
+    @in_single_precision
     def scene(self, views: Views, maps: Tensor, joints_m: Tensor, centers_m: Tensor) -> Scene:
         """The scene of maps, joints and centres that are known."""
         transforms = self.frames(joints_m)
@@ -290,21 +296,30 @@ class GSDFNetwork(nn.Module):
         seen: Tensor = self.encoder(aligned_features(scene.maps, points_m, scene.views.cameras))
         return seen
 
-    def _look_at_videos(self, images: Tensor) -> Seen:
-        seen = self.look(images.flatten(0, 1))
+    def _centers_of(self, volumes: Tensor, views: Views) -> Tensor:
+        return _in_camera(places_of(volumes), views, self.conventions.half_depth_m)[:, 0]
+
+    def _look_at_videos(self, images: Tensor, *, finds_joints: bool = True) -> Seen:
+        seen = self.look(images.flatten(0, 1), finds_joints=finds_joints)
         if self.video is None:
             return seen
         of_frames = seen.maps.reshape(*images.shape[:2], *seen.maps.shape[1:])
         return seen._replace(maps=self.video(of_frames).flatten(0, 1))
 
-    def _features(self, images: Tensor) -> _Features:
-        if self.sharing is Sharing.ASYMMETRIC:
-            with torch.no_grad():
-                hand = self.pose.trunk(images)
-        else:
-            hand = self.pose.trunk(images)
-        shape = hand if self.trunk is None else self.trunk(images)
-        return _Features(hand, hand if self.sharing is Sharing.SYMMETRIC else shape, shape)
+    def _features(self, images: Tensor, *, finds_joints: bool) -> _Features:
+        if self.trunk is None:
+            shared = self.pose.trunk(images)
+            return _Features(shared, shared, shared)
+        shape = self.trunk(images)
+        if self.sharing is Sharing.SYMMETRIC:
+            pose = self.pose.trunk(images)
+            return _Features(pose, pose, shape)
+        return _Features(self._learned_before(images) if finds_joints else None, shape, shape)
+
+    @torch.no_grad()
+    def _learned_before(self, images: Tensor) -> Tensor:
+        features: Tensor = self.pose.trunk(images)
+        return features
 
 
 def _attention(visual: Visual, channels: int, map_size: int) -> VideoTransformer | None:
@@ -314,9 +329,10 @@ def _attention(visual: Visual, channels: int, map_size: int) -> VideoTransformer
 
 
 class _Features(NamedTuple):
-    """The trunks' features as hand joints, object centre and distances see them."""
+    """The trunks' features as hand joints, object centre and distances see them; of the hand None
+    where its joints are not looked for."""
 
-    hand: Tensor
+    hand: Tensor | None
     object: Tensor
     distances: Tensor
 
@@ -328,6 +344,7 @@ def place_loss(volumes: Tensor, places_m: Tensor, views: Views, half_depth_m: fl
     return heatmap_loss(volumes, cells)
 
 
+@in_single_precision
 def _in_camera(cells: Tensor, views: Views, half_depth_m: float) -> Tensor:
     wrist_z_m = views.wrists_m[:, 2]
     return cells_to_camera(cells, views.cameras, wrist_z_m, half_depth_m, _PIXELS_PER_CELL)

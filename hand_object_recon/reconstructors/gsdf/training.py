@@ -91,6 +91,7 @@ class GSDFTraining(TrainableMethod):
             "center_heatmap", found.center_volumes, true["center_m"][:, None], true
         )
         if self.options.sharing is not Sharing.ASYMMETRIC:
+            assert found.joint_volumes is not None
             losses |= self._pose_losses(JointPrediction(found.joints_m, found.joint_volumes), true)
         return losses
 
@@ -101,7 +102,7 @@ class GSDFTraining(TrainableMethod):
         if self.options.part is Part.POSE:
             joints_m = network(*_seen(batch)).joints_m
             return {"joints_mm": _joint_error_mm(_current(joints_m, batch), true)}
-        found = Prediction(*(_current(part, batch) for part in self._prediction(network, batch)))
+        found = _current_prediction(self._prediction(network, batch), batch)
         gap: Tensor = torch.linalg.vector_norm(found.centers_m - true["center_m"], dim=1)
         scores = {
             **self._surface_errors_mm(found, true),
@@ -110,8 +111,7 @@ class GSDFTraining(TrainableMethod):
         }
         if self.options.joint_error_mm is None:
             return scores
-        told = self._prediction(network, batch, batch["joints_m"])
-        told = Prediction(*(_current(part, batch) for part in told))
+        told = _current_prediction(self._prediction(network, batch, batch["joints_m"]), batch)
         errors = self._surface_errors_mm(told, true)
         return {f"told_{name}": error for name, error in errors.items()} | scores
 
@@ -122,8 +122,7 @@ class GSDFTraining(TrainableMethod):
         if self.options.part is Part.POSE:
             found = {"joints_m": _current(network(*_seen(few)).joints_m, few)}
         else:
-            prediction = self._prediction(network, few)._asdict()
-            found = {name: _current(part, few) for name, part in prediction.items()}
+            found = _current_prediction(self._prediction(network, few), few)._asdict()
         true = {name: value[:, 0] for name, value in few.items()}
         unit_m = self.options.unit_m
         return np.concatenate([_drawn(true, one, unit_m) for one in (found, true)])
@@ -194,6 +193,14 @@ def _seen(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 def _current(found: Tensor, batch: Batch) -> Tensor:
     """(B, ...) of (B * F, ...): those of the current frames."""
     return found.reshape(*batch["camera"].shape[:2], *found.shape[1:])[:, 0]
+
+
+def _current_prediction(found: Prediction, batch: Batch) -> Prediction:
+    parts: dict[str, Any] = {
+        name: None if part is None else _current(part, batch)
+        for name, part in found._asdict().items()
+    }
+    return Prediction(**parts)
 
 
 def _joint_error_mm(joints_m: Tensor, true: Batch) -> Tensor:

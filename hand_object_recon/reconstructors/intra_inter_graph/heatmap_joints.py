@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hand_object_recon.geometry.single_precision import in_single_precision
+
 CONFIDENT_WITHIN: Final = 0.1
 """Of the crop's edge: what of a heat-map lies nearer to the answered place speaks for it."""
 
@@ -35,6 +37,7 @@ class HeatmapJoints(nn.Module):
         """(..., N, K, K) maps as the softmax takes them."""
         return heatmaps * self.log_sharpness.exp()[:, None, None]
 
+    @in_single_precision
     def forward(self, heatmaps: Tensor) -> FoundJoints:
         shares = self.sharpened(heatmaps).flatten(2).softmax(dim=2)
         cells = cell_centres(heatmaps)

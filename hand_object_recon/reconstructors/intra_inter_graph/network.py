@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import KEYPOINT_COUNT, WRIST
+from hand_object_recon.geometry.single_precision import in_single_precision
 from hand_object_recon.geometry.torch_rotations import axis_angle_to_matrix, rotation_6d_to_matrix
 from hand_object_recon.hand_model.layer import HandLayer
 from hand_object_recon.reconstructors.intra_inter_graph.depth_nodes import (
@@ -117,6 +118,7 @@ class IntraInterGraphNetwork(nn.Module):
         wrist = posed.joints_m[:, WRIST : WRIST + 1]
         return Hands(posed.joints_m - wrist, posed.vertices_m - wrist)
 
+    @in_single_precision
     def _matrices(self, pose: Tensor) -> Tensor:
         if self.options.rotation is Rotation.AXIS_ANGLE:
             return axis_angle_to_matrix(pose)

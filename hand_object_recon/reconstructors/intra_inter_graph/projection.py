@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hand_object_recon.geometry.single_precision import in_single_precision
+
 _NEAREST_POINT_M: Final = 0.01
 _NEAREST_M: Final = 0.05
 _FARTHEST_M: Final = 5.0
@@ -53,6 +55,7 @@ def wrists_on_rays(joints_m: Tensor, slopes: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([rest_mean + slope_mean * z, z], dim=1)
 
 
+@in_single_precision
 def sampled(maps: Tensor, uv: Tensor, mode: str = "bilinear") -> Tensor:
     """(B, N, C) values of (B, C, H, W) maps at (B, N, 2) shares of their edges; 0 outside."""
     places = 2.0 * uv[:, :, None] - 1.0

@@ -28,7 +28,9 @@ def points_by_masks(
 
     def choose(seen: Seen) -> HandPoints:
         shares = OURS.mask_shares(seen.mask_logits.detach())
-        arrays = (values.cpu().numpy() for values in (batch["depth_m"], shares, batch["camera"]))
+        arrays = (
+            values.float().cpu().numpy() for values in (batch["depth_m"], shares, batch["camera"])
+        )
         chosen = [
             choose_points(
                 depth_m,
