@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,8 +29,9 @@ def in_single_precision(
         if not kinds:
             return function(*arguments, **named)
         with torch.autocast(kinds[0], enabled=False):
-            whole = [_widened(argument) for argument in arguments]
-            return function(*whole, **{name: _widened(one) for name, one in named.items()})
+            widened: Any = [_widened(argument) for argument in arguments]
+            named_widened: Any = {name: _widened(one) for name, one in named.items()}
+            return function(*widened, **named_widened)
 
     return computed
 
