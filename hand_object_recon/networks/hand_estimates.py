@@ -11,6 +11,7 @@ from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide, HandTopology, TrackedHand
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
+from hand_object_recon.hand_model.hand_poser import HandPoser
 from hand_object_recon.hand_model.inverse_kinematics.options import InverseKinematicsOptions
 from hand_object_recon.hand_model.inverse_kinematics.solver import InverseKinematics
 from hand_object_recon.hand_model.model import load_hand_model
@@ -35,6 +36,16 @@ class HandEstimates:
 
     def topologies(self) -> tuple[HandTopology, ...]:
         return tuple(model.topology for model in self.models.values())
+
+    def mesh_of(self, side: HandSide, joints_m: FloatArray) -> FloatArray | None:
+        """(V, 3) the hand model's mesh with finite (21, 3) joints, for networks that give no mesh;
+        None where no hand has such joints."""
+        try:
+            found = self._solvers[side].solve(joints_m)
+        except InvalidValueError:  # joints on a line
+            return None
+        poser = HandPoser(self.models[side], found.shape)
+        return poser.pose(found.pose_rad, found.translation_m).vertices_m
 
     def of_hand(
         self,

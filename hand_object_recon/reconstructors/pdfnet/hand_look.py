@@ -45,7 +45,7 @@ class FoundHand:
         0 to 1, how likely the hand is there at all. Authors' weights tell how likely their centre
         is one instead.
     joints_m, vertices_m
-        (21, 3) and (V, 3) in the camera's axes.
+        (21, 3) and (V, 3) in the camera's axes; no vertices from a network of joints alone.
     has_points
         Whether there was depth enough for the network to read; True for one that reads none.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -117,17 +118,28 @@ class PDFNetReconstructor(Reconstructor):
         self, frame: RgbdFrame, hand: TrackedHand, answer: FoundHand
     ) -> HandEstimate | None:
         """None where the network's answer is no hand before the camera."""
-        if not np.isfinite(answer.vertices_m).all():
+        meshed = self._with_mesh(answer)
+        if meshed is None:
             return None
         faces = self._estimates.models[hand.side].topology.faces
         offset_m = placement_offset(
-            frame, answer, hand.detection, faces, lay_on_depth=self.config.pdfnet.lay_on_depth
+            frame, meshed, hand.detection, faces, lay_on_depth=self.config.pdfnet.lay_on_depth
         )
-        joints_m = answer.joints_m + offset_m
+        joints_m = meshed.joints_m + offset_m
         if not (joints_m[:, 2] > 0.0).all():
             return None
         visibility = joints_seen_by_depth(frame, project(joints_m, frame.camera), joints_m[:, 2])
-        return self._estimates.of_hand(hand, joints_m, answer.vertices_m + offset_m, visibility)
+        return self._estimates.of_hand(hand, joints_m, meshed.vertices_m + offset_m, visibility)
+
+    def _with_mesh(self, answer: FoundHand) -> FoundHand | None:
+        """A hand with the network's mesh, or with the hand model's about the joints of a network
+        that gives nothing else; None where that is not finite or no hand."""
+        if not (np.isfinite(answer.joints_m).all() and np.isfinite(answer.vertices_m).all()):
+            return None
+        if len(answer.vertices_m):
+            return answer
+        vertices_m = self._estimates.mesh_of(answer.side, answer.joints_m)
+        return None if vertices_m is None else replace(answer, vertices_m=vertices_m)
 
 
 def _trained(config: PipelineConfig) -> TrainedPDFNet:

@@ -199,6 +199,7 @@ class KnowingNetwork:
     hands: Sequence[TrueHand]
     presence: dict[HandSide, float] = field(default_factory=dict)
     too_far: float = 1.0
+    gives_mesh: bool = True
     images: list[Tensor] = field(default_factory=list)
     points: list[HandPoints] = field(default_factory=list)
     cameras: list[Tensor] = field(default_factory=list)
@@ -228,6 +229,8 @@ class KnowingNetwork:
             vertices[0, hand.row] = torch.from_numpy(hand.vertices_m - root_m)
             joints[0, hand.row] = torch.from_numpy(hand.joints_m - root_m)
             roots[0, hand.row] = self.too_far * torch.from_numpy(root_m)
+        if not self.gives_mesh:
+            vertices = vertices[:, :, :0]
         return HandsPrediction(vertices, joints, roots, torch.zeros(1, 2, dtype=torch.int64))
 
 

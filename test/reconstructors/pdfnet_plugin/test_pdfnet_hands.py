@@ -69,6 +69,29 @@ def test_both_hands_come_out_where_the_network_knows_them(
     assert not output.notes
 
 
+@pytest.mark.parametrize("too_far", [1.0, 1.05])
+def test_a_network_of_joints_alone_gets_the_hand_models_mesh_about_them(
+    build: Build,
+    both_hands: BothHands,
+    tracked: Tracked,
+    frame_of: FrameOf,
+    show: Show,
+    weights: Path,
+    too_far: float,
+) -> None:
+    reconstructor = build(weights)
+    hands = both_hands()
+    show(reconstructor, hands, gives_mesh=False, too_far=too_far)
+
+    output = reconstructor.reconstruct(frame_of(hands), tracked(hands))
+
+    assert len(output.hands) == 2
+    for found, true in zip(output.hands, hands, strict=True):
+        np.testing.assert_allclose(found.joints_m, true.joints_m, atol=0.006)
+        assert found.vertices_m.shape == (778, 3)
+        assert np.linalg.norm(found.vertices_m - true.vertices_m, axis=1).mean() < 0.005
+
+
 @pytest.mark.parametrize("too_far", [0.93, 1.0, 1.08])
 def test_hands_are_laid_on_the_depth(
     build: Build,
