@@ -138,7 +138,8 @@ class StageSettings(TrainingSection):
     frozen
         Regular expressions of names of parameters that do not learn.
     begin_from
-        A safetensors file of the method to begin with instead.
+        A safetensors file of the method to begin with instead; or the name of a method, whose
+        shipped weights are meant.
     begin_names
         Regular expressions of what is taken from there; the rest goes on from the stage before.
         Everything is, by default.

@@ -28,7 +28,7 @@ from hand_object_recon.training.events import TrainingEvents
 from hand_object_recon.training.exported_weights import export_weights
 from hand_object_recon.training.items import BatchOrder, StoreItems, item_loader
 from hand_object_recon.training.logs import TrainingLog
-from hand_object_recon.training.methods import build_method
+from hand_object_recon.training.methods import build_method, weights_path
 from hand_object_recon.training.sample_store import SampleStore
 from hand_object_recon.training.schedule import learning_rate_factor
 from hand_object_recon.training.scoring import mean_scores, prediction_picture
@@ -198,7 +198,8 @@ class Training:
         # Convolutions on a CPU take little more than half the time with channels last.
         network = convert_conv2d_weight_memory_format(method.build_network(), torch.channels_last)
         if settings.begin_from is not None:
-            state = beginning(state or {}, settings.begin_from, config.method, settings)
+            named = weights_path(settings.begin_from)
+            state = beginning(state or {}, named, config.method, settings)
         elif state is not None:
             state = with_copies(state, settings.begin_copies)
         if state is not None and checkpoint is None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from hand_object_recon import __version__
 from hand_object_recon.networks.weights import Weights, read_weights, save_weights
 from hand_object_recon.training.config import DataSettings, TrainingConfig
+from hand_object_recon.training.methods import weights_path
 from hand_object_recon.training.stage import Stage
 
 _OWN_DATA_LICENCE: Final = "Apache-2.0"
@@ -44,7 +45,8 @@ def export_weights(
 
 def weights_licence(config: TrainingConfig) -> str:
     """Ours alone where every sample is of our own making, from the first weights on."""
-    beginnings = [stage.begin_from for stage in config.stages if stage.begin_from is not None]
+    named = [stage.begin_from for stage in config.stages if stage.begin_from is not None]
+    beginnings = map(weights_path, named)
     synthetic = config.data.synthetic
     is_ours = synthetic is not None and synthetic.tracks is None  # tracked motions are others'
     are_all_ours = is_ours and all(_is_own(path) for path in beginnings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -24,6 +26,24 @@ _METHODS: Final = {
         "IntraInterGraphTraining:IntraInterGraphOptions"
     ),
 }
+
+
+def weights_path(named: Path) -> Path:
+    """The file that a configuration names: a path, or a method's name for the weights it ships.
+
+    Raises
+    ------
+    ConfigError
+        The method ships none.
+    """
+    method = str(named)
+    if method not in _METHODS:
+        return named
+    package = Path(str(files(_METHODS[method].partition(".training:")[0])))
+    shipped = package / "weights" / f"{method}.safetensors"
+    if not shipped.exists():
+        raise ConfigError(f"begin_from is {method!r}, and no weights of {method} are shipped")
+    return shipped
 
 
 def build_method(name: str, options: Mapping[str, Any]) -> TrainableMethod:

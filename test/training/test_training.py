@@ -17,8 +17,9 @@ import yaml
 from torch.utils.data import default_collate
 
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
-from hand_object_recon.networks.weights import Weights, load_weights, save_weights
+from hand_object_recon.networks.weights import Weights, load_weights, read_weights, save_weights
 from hand_object_recon.reconstructors.h2onet.trained_network import load_trained_network
+from hand_object_recon.training import methods
 from hand_object_recon.training.checkpoints import CHECKPOINT_FILE, load_checkpoint
 from hand_object_recon.training.config import TrainingConfig, load_training_config
 from hand_object_recon.training.engine import Training
@@ -26,7 +27,7 @@ from hand_object_recon.training.events import TrainingEvents
 from hand_object_recon.training.exported_weights import weights_licence
 from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.logs import LOG_FILE
-from hand_object_recon.training.methods import build_method
+from hand_object_recon.training.methods import build_method, weights_path
 from hand_object_recon.training.sample_store import SampleStore
 from hand_object_recon.training.stage_state import with_copies
 
@@ -319,6 +320,17 @@ def test_a_trunk_can_begin_as_that_of_another_method(
     assert all((found[name] - 0.5).abs().max() < 1e-6 for name in names)
     with pytest.raises(InvalidValueError, match="gsdf"):
         run(training_values(stages=[stage]), tmp_path / "refused")
+
+
+def test_a_stage_can_begin_with_the_weights_that_a_method_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = weights_path(Path("gsdf"))
+    assert read_weights(shipped).description["method"] == "gsdf"
+    assert weights_path(tmp_path / "own.safetensors") == tmp_path / "own.safetensors"
+    monkeypatch.setattr(methods, "files", lambda package: tmp_path)
+    with pytest.raises(ConfigError, match="gsdf"):
+        weights_path(Path("gsdf"))
 
 
 def test_a_folder_with_a_training_is_not_overwritten(
