@@ -19,6 +19,10 @@ from hand_object_recon.reconstructors.pdfnet.conventions import (
     SIDES,
     Conventions,
 )
+from hand_object_recon.reconstructors.pdfnet.detected_sides import (
+    detected_cells,
+    seen_by_sides,
+)
 from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
 from hand_object_recon.reconstructors.pdfnet.options import Inputs, PDFNetOptions, PointChoice, View
 from hand_object_recon.reconstructors.pdfnet.prediction import HandPoints, HandsPrediction, Seen
@@ -83,6 +87,9 @@ class HandLook:
             frame, options.image_size, framed_px, options.view_enlargement
         )
         seen = self._network.see(self._images(square))
+        if options.sides_by_detector:
+            cells = detected_cells(hands, square.to_square, options.image_size)
+            seen = seen_by_sides(seen, cells.to(self._device))
         points = self._points(square, seen, choice, np.random.default_rng(frame.stamp_ns))
         camera = torch.from_numpy(square.camera_matrix)[None].to(self._device, torch.float32)
         answer = self._network.reconstruct(seen, points, camera)

@@ -94,6 +94,9 @@ class PDFNetOptions(AugmentationOptions):
         decimetres. In the paper points are where the camera has them, and a root is counted in
         centimetres and hundredths of a pixel from 40 cm behind the cell of the hand's middle,
         which takes longer to learn.
+    sides_by_detector
+        Where the network looks for each side's hand the detector says (``detected_sides.py``); in
+        the paper the network does.
     own_masks
         Points are chosen on the masks that the network finds, as in use, instead of the true ones
         (the paper's).
@@ -134,6 +137,7 @@ class PDFNetOptions(AugmentationOptions):
     dropout: float = Field(0.05, ge=0.0, lt=1.0)
     point_choice: PointChoice = PointChoice.FARTHEST
     centered_points: bool = False
+    sides_by_detector: bool = False
     own_masks: bool = False
     weights: dict[str, float] = Field(default_factory=dict)
     cross_entropies: bool = False

@@ -15,7 +15,11 @@ from hand_object_recon.core.annotation import AnnotatedFrame
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.loss_weights import changed_weights
 from hand_object_recon.networks.trainable import Batch, Record, TrainableMethod
-from hand_object_recon.reconstructors.pdfnet.batch_points import points_by_masks, points_of
+from hand_object_recon.reconstructors.pdfnet.batch_points import (
+    as_in_use,
+    points_by_masks,
+    points_of,
+)
 from hand_object_recon.reconstructors.pdfnet.batch_truth import TruePoser
 from hand_object_recon.reconstructors.pdfnet.conventions import OURS
 from hand_object_recon.reconstructors.pdfnet.frame_change import FrameChange, draw_frame_change
@@ -144,7 +148,7 @@ class PDFNetTraining(TrainableMethod):
     def _found(self, network: nn.Module, batch: Batch) -> tuple[Seen, HandsPrediction]:
         """By the network's own masks and middles, as in use."""
         whole = cast(PDFNetwork, network)
-        seen = whole.see(self._images(batch))
+        seen = as_in_use(whole.see(self._images(batch)), batch, self.options)
         points = None
         if self.options.inputs.has_points:
             points = points_by_masks(batch, self.options, np.random.default_rng(0))(seen)

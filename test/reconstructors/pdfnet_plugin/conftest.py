@@ -200,6 +200,7 @@ class KnowingNetwork:
     presence: dict[HandSide, float] = field(default_factory=dict)
     too_far: float = 1.0
     gives_mesh: bool = True
+    mixes_up_sides: bool = False
     images: list[Tensor] = field(default_factory=list)
     points: list[HandPoints] = field(default_factory=list)
     cameras: list[Tensor] = field(default_factory=list)
@@ -212,6 +213,8 @@ class KnowingNetwork:
             to_image, inside = square_matrix_of(hand.camera), np.full(len(hand.faces), 9.0)
             hand.painted(masks[hand.row], to_image, inside)
             presence[0, hand.row] = torch.logit(torch.tensor(self.presence.get(hand.side, 0.99)))
+        if self.mixes_up_sides:
+            masks = masks[::-1].copy()
         cells = torch.zeros(1, 2, SIZE // 4, SIZE // 4)
         pyramid = Pyramid(None, cells, cells)
         return Seen(cells, torch.from_numpy(masks)[None], None, presence, pyramid)
