@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = np.linspace(0, len(store) - 1, min(chosen.frames, len(store))).astype(int).tolist()
     records = (store.record(number) for number in numbers)
     found = []
-    for both in proof.compared_records(chosen.weights, records, chosen.device, chosen.cells):
-        found += both
-        print(*both, sep="; ", flush=True)
+    for one in proof.compared_records(chosen.weights, records, chosen.device, chosen.cells):
+        found.append(one)
+        print(one, flush=True)
     if not found:
         print(f"the network sees no surface in {len(numbers)} records of {chosen.store}")
         return 1

@@ -16,7 +16,7 @@ from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.grasp_crops import CropRule
 from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.reconstructors.gsdf.dense_comparison import DenseComparison
-from hand_object_recon.reconstructors.gsdf.extraction_proof import holds, summary
+from hand_object_recon.reconstructors.gsdf.extraction_proof import RecordComparison, holds, summary
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.network import GSDFNetwork
 from hand_object_recon.reconstructors.gsdf.options import METHOD, GSDFOptions
@@ -71,8 +71,9 @@ def test_it_reports_hand_and_object_and_the_worst(
     monkeypatch.setattr(extraction_proof, "SampleStore", OneRecord)
     status = main([str(weights), "store", "--cells", "32"])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert lines[0].count("DenseComparison") == 2
+    assert re.match(r"processor time a record: \S+ s to search, \S+ s to ask", lines[2])
     worst = re.match(
         r"2 surfaces: worst gap (\S+) voxels, largest lost part (\d+) voxels", lines[1]
     )
@@ -81,10 +82,17 @@ def test_it_reports_hand_and_object_and_the_worst(
 
 
 def test_it_holds_up_to_half_a_voxel_and_fifty_lost_ones() -> None:
-    fine = DenseComparison(0.5, 50, 0.02)
-    assert holds([fine])
-    assert not holds([fine, DenseComparison(0.51, 0, 0.02)])
-    assert not holds([fine, DenseComparison(0.0, 51, 0.02)])
-    assert summary([fine, DenseComparison(0.1, 60, 0.04)]) == (
+    fine = DenseComparison(0.5, 50, 0.02, dense_s=3.0)
+
+    def record(held: DenseComparison, search_s: float = 0.5) -> RecordComparison:
+        return RecordComparison(fine, held, search_s, fine.dense_s + held.dense_s)
+
+    assert holds([record(fine)])
+    assert not holds([record(fine), record(DenseComparison(0.51, 0, 0.02, 3.0))])
+    assert not holds([record(DenseComparison(0.0, 51, 0.02, 3.0)), record(fine)])
+    surfaces, times = summary([record(DenseComparison(0.1, 60, 0.04, 7.0))]).split("\n")
+    assert surfaces == (
         "2 surfaces: worst gap 0.500 voxels, largest lost part 60 voxels, 3.0 % of the points asked"
     )
+    assert times.startswith("processor time a record: 0.50 s to search, 10.00 s to ask at every")
+    assert times.endswith("20.0 times as long")
