@@ -1,5 +1,5 @@
-"""What tests of several methods share: frames, random weights, the pipeline, stand-in weights of
-the authors and what their networks gave on them."""
+"""What tests of several methods share: frames, random weights, the pipeline, a small store to learn
+from, stand-in weights of the authors and what their networks gave on them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 import trimesh
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from scipy.spatial.transform import Rotation
 from torch import nn
+from torch.utils.data import default_collate
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
@@ -25,12 +28,16 @@ from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.interaction.refinement import ContactRefinement
+from hand_object_recon.networks.trainable import Batch, TrainableMethod
 from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.pipeline.smoother import Smoother
 from hand_object_recon.pipeline.tracker import Tracker
 from hand_object_recon.reconstructors.base import Reconstructor
+
+if TYPE_CHECKING:  # training is imported by the fixtures that need it: it takes seconds
+    from hand_object_recon.training.sample_store import SampleStore
 
 STEP_NS = 33_333_333
 
@@ -114,6 +121,23 @@ def straight_axes(camera: CameraIntrinsics) -> Callable[[HandSide, FloatArray], 
 
 
 @pytest.fixture(scope="session")
+def upright_axes(
+    straight_axes: Callable[[HandSide, FloatArray], FloatArray],
+) -> Callable[[HandSide, FloatArray], FloatArray]:
+    """The same, rolled until the knuckles are seen right above the wrist."""
+
+    def axes(side: HandSide, joints_m: FloatArray) -> FloatArray:
+        straight = straight_axes(side, joints_m)
+        seen = joints_m @ straight.T
+        slopes = seen[:, :2] / seen[:, 2:]
+        right, down = slopes[[5, 9, 13, 17]].mean(axis=0) - slopes[0]
+        roll = Rotation.from_rotvec([0.0, 0.0, -np.pi / 2 - np.arctan2(down, right)])
+        return np.asarray(roll.as_matrix() @ straight)
+
+    return axes
+
+
+@pytest.fixture(scope="session")
 def in_camera() -> Callable[[ObjectEstimate], trimesh.Trimesh]:
     """The mesh of an object where it is."""
 
@@ -151,3 +175,80 @@ def pipeline_of() -> Callable[[Reconstructor, HandDetection], Pipeline]:
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SampleStore]:
+    """A method's records of a few synthetic takes, which may be others."""
+    from hand_object_recon.training.config import SyntheticData
+    from hand_object_recon.training.store_building import StoreSource, open_or_build_store
+
+    def make(
+        method: str, options: dict[str, Any], split: str = "train", **takes: Any
+    ) -> SampleStore:
+        few = {"takes": 2, "frames_per_take": 4, "step_s": 0.2, "size_px": 96}
+        source = StoreSource(split, SyntheticData(**{**few, **takes}), None)
+        folder = tmp_path_factory.mktemp("store")
+        return open_or_build_store(folder, method, options, source, 0, lambda *_: None)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def batch_of(store: SampleStore) -> Callable[..., Batch]:
+    """Batches of the first samples of the module's store."""
+    from hand_object_recon.training.items import StoreItems
+
+    def make(method: TrainableMethod, count: int, seed: int | None = None) -> Batch:
+        items = StoreItems(store, method, seed)
+        batch: Batch = default_collate([items[0, index] for index in range(count)])
+        return batch
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def learn() -> Callable[..., list[float]]:
+    """Train a network on one batch; return the sum of its losses before each step."""
+
+    def by_heart(
+        network: nn.Module, method: TrainableMethod, batch: Batch, steps: int, rate: float = 1e-3
+    ) -> list[float]:
+        network.train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+        totals = []
+        for _ in range(steps):
+            optimizer.zero_grad()
+            total = torch.stack(list(method.losses(network, batch).values())).sum()
+            torch.autograd.backward(total)
+            optimizer.step()
+            totals.append(total.item())
+        return totals
+
+    return by_heart
+
+
+@pytest.fixture
+def train(store: SampleStore, tmp_path: Path) -> Callable[..., Path]:
+    """Train a method on the module's store; return the folder with the weights of each stage."""
+    from hand_object_recon.training.config import TrainingConfig
+    from hand_object_recon.training.engine import Training
+
+    def run(method: str, options: dict[str, Any], stages: list[dict[str, Any]]) -> Path:
+        values = {
+            "method": method,
+            "method_options": options,
+            "data": {"store": str(store.folder), "validation_store": str(store.folder)},
+            "stages": stages,
+            "batch_size": 2,
+            "ema_decay": 0.9,
+            "accelerator": "cpu",
+            "loader_workers": 0,
+            "threads": 1,
+            "log_steps": 1,
+            "validation_samples": 2,
+        }
+        assert Training(TrainingConfig.model_validate(values), tmp_path).run()
+        return tmp_path
+
+    return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch
 import trimesh
 from scipy.spatial import cKDTree
 from torch import nn
-from torch.utils.data import default_collate
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
@@ -29,55 +29,32 @@ from hand_object_recon.reconstructors.cross_branch.scores import penetrations_mm
 from hand_object_recon.reconstructors.cross_branch.sphere import object_sphere
 from hand_object_recon.reconstructors.cross_branch.trained_network import load_trained_network
 from hand_object_recon.reconstructors.cross_branch.training import CrossBranchTraining
-from hand_object_recon.training.config import SyntheticData, TrainingConfig, load_training_config
-from hand_object_recon.training.engine import Training
-from hand_object_recon.training.items import StoreItems
+from hand_object_recon.training.config import load_training_config
 from hand_object_recon.training.sample_store import SampleStore
-from hand_object_recon.training.store_building import StoreSource, open_or_build_store
 
 STORED: dict[str, Any] = {"image_size": 64, "width": 8, "kept_points": 300, "points": 200}
 STILL: dict[str, Any] = {**STORED, "turn_share": 0.0, "color": 0.0}
 CONFIGURATIONS = Path(__file__).parents[2] / "config/train"
 PARTS = ["depth", "hand", "object", "joint"]
 
+MakeStore = Callable[..., SampleStore]
+BatchOf = Callable[..., Batch]
+Learn = Callable[..., list[float]]
+Train = Callable[..., Path]
+
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
-    folder = tmp_path_factory.mktemp("grasps")
-    synthetic = SyntheticData(takes=2, frames_per_take=4, step_s=0.2, size_px=96)
-    source = StoreSource("train", synthetic, None)
-    return open_or_build_store(folder, METHOD, STORED, source, 0, lambda *_: None)
+def store(make_store: MakeStore) -> SampleStore:
+    return make_store(METHOD, STORED)
 
 
 def method_with(**options: Any) -> CrossBranchTraining:
     return CrossBranchTraining(CrossBranchOptions.model_validate({**STILL, **options}))
 
 
-def batch_of(
-    store: SampleStore, method: CrossBranchTraining, count: int, seed: int | None = None
-) -> Batch:
-    items = StoreItems(store, method, seed)
-    batch: Batch = default_collate([items[0, index] for index in range(count)])
-    return batch
-
-
 def new_network(method: CrossBranchTraining) -> nn.Module:
     torch.manual_seed(0)
     return method.build_network()
-
-
-def learned(method: CrossBranchTraining, batch: Batch, steps: int) -> tuple[nn.Module, list[float]]:
-    network = new_network(method).train()
-    learning = [value for value in network.parameters() if value.requires_grad]
-    optimizer = torch.optim.Adam(learning, lr=1e-3)
-    totals = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        total = torch.stack(list(method.losses(network, batch).values())).sum()
-        torch.autograd.backward(total)
-        optimizer.step()
-        totals.append(total.item())
-    return network, totals
 
 
 def test_records_of_takes_show_hands_and_what_they_hold(store: SampleStore) -> None:
@@ -100,10 +77,13 @@ def test_records_of_takes_show_hands_and_what_they_hold(store: SampleStore) -> N
 @pytest.mark.parametrize(
     ("part", "left"), [("depth", 0.9), ("hand", 0.7), ("object", 0.7), ("joint", 0.7)]
 )
-def test_a_few_samples_are_learned_by_heart(store: SampleStore, part: str, left: float) -> None:
+def test_a_few_samples_are_learned_by_heart(
+    batch_of: BatchOf, learn: Learn, part: str, left: float
+) -> None:
     method = method_with(part=part, sphere_offsets=True, weights={"attraction": 0.002})
-    batch = batch_of(store, method, 4)
-    network, totals = learned(method, batch, 25)
+    batch = batch_of(method, 4)
+    network = new_network(method)
+    totals = learn(network, method, batch, 25)
     assert totals[-1] < left * totals[0]
     assert all(np.isfinite(totals))
     with torch.no_grad():
@@ -113,11 +93,12 @@ def test_a_few_samples_are_learned_by_heart(store: SampleStore, part: str, left:
     assert all(values.shape == (4,) for values in scores.values())
 
 
-def test_what_a_stage_does_not_train_stays_as_it_was(store: SampleStore) -> None:
+def test_what_a_stage_does_not_train_stays_as_it_was(batch_of: BatchOf, learn: Learn) -> None:
     method = method_with(part="object")
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     before = new_network(method).state_dict()
-    network, _ = learned(method, batch, 1)
+    network = new_network(method)
+    learn(network, method, batch, 1)
     changed = {
         name for name, value in network.state_dict().items() if not torch.equal(value, before[name])
     }
@@ -153,9 +134,9 @@ class Answering(nn.Module):
         return Prediction(estimate, hand, held)
 
 
-def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> None:
+def test_a_network_that_answers_the_truth_has_no_errors(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 3)
+    batch = batch_of(method, 3)
     for off_mm in (0.0, 5.0):
         scores = method.scores(Answering(batch, off_mm * 1e-3), batch)
         expected = {"joints_mm": 1.0, "vertices_mm": 1.0, "depth_mm": 1.0, "center_mm": 2.0}
@@ -164,9 +145,9 @@ def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> N
             torch.testing.assert_close(scores[name], wanted, atol=1e-3, rtol=0.0, msg=name)
 
 
-def test_the_object_s_error_is_the_paper_s_chamfer_distance(store: SampleStore) -> None:
+def test_the_object_s_error_is_the_paper_s_chamfer_distance(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 3)
+    batch = batch_of(method, 3)
     answering = Answering(batch, 0.0)
     scores = method.scores(answering, batch)
     found_mm = 1e3 * answering().object.vertices_m.numpy()
@@ -196,9 +177,9 @@ def test_penetration_is_that_of_the_deepest_vertex() -> None:
     np.testing.assert_allclose(found, [1e3 * deepest, 0.0], atol=1e-3)
 
 
-def test_hands_that_can_hardly_be_seen_are_scored_on_their_own(store: SampleStore) -> None:
+def test_hands_that_can_hardly_be_seen_are_scored_on_their_own(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = dict(batch_of(store, method, 3))
+    batch = dict(batch_of(method, 3))
     batch["visible_share"] = torch.tensor([0.7, 0.8, torch.nan])
     scores = method.scores(Answering(batch, 0.004), batch)
     hidden = scores["hidden_joints_mm"]
@@ -206,20 +187,18 @@ def test_hands_that_can_hardly_be_seen_are_scored_on_their_own(store: SampleStor
     assert hidden[1:].isnan().all()
 
 
-def test_data_without_meshes_of_hands_and_foreground_are_learned_from(store: SampleStore) -> None:
+def test_data_without_meshes_of_hands_and_foreground_are_learned_from(batch_of: BatchOf) -> None:
     method = method_with(hand_meshes=False, depth_truth="sensor", with_depth=True, contact=True)
-    batch = {
-        name: value for name, value in batch_of(store, method, 2).items() if name != "vertices_m"
-    }
+    batch = {name: value for name, value in batch_of(method, 2).items() if name != "vertices_m"}
     losses = method.losses(new_network(method), batch)
     assert "vertices" not in losses
     assert {"joints", "chamfer", "depth", "attraction"} < losses.keys()
     assert "vertices_mm" not in method.scores(new_network(method).eval(), batch)
 
 
-def test_pictures_show_what_is_true_above_what_is_found(store: SampleStore) -> None:
+def test_pictures_show_what_is_true_above_what_is_found(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     picture = method.picture(Answering(batch, 0.0), batch)
     assert picture.shape == (128, 256, 3)
     true, found = picture[:64], picture[64:]
@@ -240,27 +219,15 @@ def test_stages_of_shipped_configurations_have_options_that_go_together(path: Pa
         CrossBranchOptions.model_validate({**config.method_options, **stage.method_options})
 
 
-def test_stages_follow_each_other_and_leave_weights(store: SampleStore, tmp_path: Path) -> None:
+def test_stages_follow_each_other_and_leave_weights(train: Train) -> None:
     stage = {"epochs": 0.01, "learning_rate": 1e-3}
-    values = {
-        "method": METHOD,
-        "method_options": STILL,
-        "data": {"store": str(store.folder), "validation_store": str(store.folder)},
-        "stages": [{"name": part, **stage, "method_options": {"part": part}} for part in PARTS],
-        "batch_size": 2,
-        "ema_decay": 0.9,
-        "accelerator": "cpu",
-        "loader_workers": 0,
-        "threads": 1,
-        "log_steps": 1,
-        "validation_samples": 2,
-    }
-    assert Training(TrainingConfig.model_validate(values), tmp_path).run()
+    stages = [{"name": part, **stage, "method_options": {"part": part}} for part in PARTS]
+    folder = train(METHOD, STILL, stages)
     depth, hand, held, joint = (
-        load_weights(tmp_path / f"{part}.safetensors", METHOD).tensors for part in PARTS
+        load_weights(folder / f"{part}.safetensors", METHOD).tensors for part in PARTS
     )
     assert set(depth) < set(hand) < set(held) == set(joint)
     for earlier in (depth, hand):
         assert all(torch.equal(value, held[name]) for name, value in earlier.items())
-    trained = load_trained_network(tmp_path / "joint.safetensors")
+    trained = load_trained_network(folder / "joint.safetensors")
     assert trained.options.part.value == "joint"

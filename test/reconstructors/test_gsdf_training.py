@@ -12,7 +12,6 @@ import torch
 import trimesh
 from pydantic import ValidationError
 from torch import nn
-from torch.utils.data import default_collate
 
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.keypoints import WRIST
@@ -27,11 +26,8 @@ from hand_object_recon.reconstructors.gsdf.samples import TrueGrasp, true_grasps
 from hand_object_recon.reconstructors.gsdf.told_wrist import found_grasp, record_scene
 from hand_object_recon.reconstructors.gsdf.trained_network import load_trained_network
 from hand_object_recon.reconstructors.gsdf.training import GSDFTraining
-from hand_object_recon.training.config import SyntheticData, TrainingConfig
-from hand_object_recon.training.engine import Training
-from hand_object_recon.training.items import StoreItems
+from hand_object_recon.training.config import SyntheticData
 from hand_object_recon.training.sample_store import SampleStore
-from hand_object_recon.training.store_building import StoreSource, open_or_build_store
 from hand_object_recon.training.store_scores import store_scores
 from hand_object_recon.training.synthetic_frames import frames_of_take, sample_settings
 
@@ -44,44 +40,24 @@ STORED: dict[str, Any] = {
 }
 STILL: dict[str, Any] = {**STORED, "turn_share": 0.0, "color": 0.0}
 
-MakeMethod = Callable[..., GSDFTraining]
+MakeStore = Callable[..., SampleStore]
+BatchOf = Callable[..., Batch]
+Learn = Callable[..., list[float]]
+Train = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
-    folder = tmp_path_factory.mktemp("grasps")
-    synthetic = SyntheticData(takes=2, frames_per_take=4, step_s=0.2, size_px=96)
-    source = StoreSource("train", synthetic, None)
-    return open_or_build_store(folder, METHOD, STORED, source, 0, lambda *_: None)
+def store(make_store: MakeStore) -> SampleStore:
+    return make_store(METHOD, STORED)
 
 
 def method_with(**options: Any) -> GSDFTraining:
     return GSDFTraining(GSDFOptions.model_validate({**STILL, **options}))
 
 
-def batch_of(
-    store: SampleStore, method: GSDFTraining, count: int, seed: int | None = None
-) -> Batch:
-    items = StoreItems(store, method, seed)
-    return default_collate([items[0, index] for index in range(count)])
-
-
 def new_network(method: GSDFTraining) -> nn.Module:
     torch.manual_seed(0)
     return method.build_network()
-
-
-def learned(method: GSDFTraining, batch: Batch, steps: int) -> tuple[nn.Module, list[float]]:
-    network = new_network(method).train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    totals = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        total = torch.stack(list(method.losses(network, batch).values())).sum()
-        total.backward()
-        optimizer.step()
-        totals.append(total.item())
-    return network, totals
 
 
 def test_records_of_takes_show_hands_and_what_they_hold(store: SampleStore) -> None:
@@ -97,10 +73,11 @@ def test_records_of_takes_show_hands_and_what_they_hold(store: SampleStore) -> N
 
 
 @pytest.mark.parametrize("part", ["pose", "shape"])
-def test_a_few_samples_are_learned_by_heart(store: SampleStore, part: str) -> None:
+def test_a_few_samples_are_learned_by_heart(batch_of: BatchOf, learn: Learn, part: str) -> None:
     method = method_with(part=part, clamped_answers=False)
-    batch = batch_of(store, method, 2)
-    network, totals = learned(method, batch, 10)
+    batch = batch_of(method, 2)
+    network = new_network(method)
+    totals = learn(network, method, batch, 10)
     assert totals[-1] < 0.7 * totals[0]
     assert all(np.isfinite(totals))
     with torch.no_grad():
@@ -110,9 +87,9 @@ def test_a_few_samples_are_learned_by_heart(store: SampleStore, part: str) -> No
     assert all(values.shape == (2,) for values in scores.values())
 
 
-def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> None:
+def test_a_network_that_answers_the_truth_has_no_errors(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     near = batch["hand_distances"].abs() < method.options.largest_distance
     for off_mm in (0.0, 2.0):
         network = Answering(batch, off_mm * 1e-3, method.options.unit_m)
@@ -145,9 +122,9 @@ class Answering(nn.Module):
         )
 
 
-def test_joints_that_share_a_trunk_are_learned_with_the_rest(store: SampleStore) -> None:
+def test_joints_that_share_a_trunk_are_learned_with_the_rest(batch_of: BatchOf) -> None:
     method = method_with(sharing="single")
-    batch = batch_of(store, method, 1, seed=0)
+    batch = batch_of(method, 1, seed=0)
     losses = method.losses(new_network(method).eval(), batch)
     assert losses.keys() == {"hand", "object", "center", "joints", "order"}
     with pytest.raises(ValidationError, match="share a trunk"):
@@ -155,29 +132,29 @@ def test_joints_that_share_a_trunk_are_learned_with_the_rest(store: SampleStore)
 
 
 def test_heat_maps_of_joints_and_of_the_centre_are_learned_from_where_that_is_asked_for(
-    store: SampleStore,
+    batch_of: BatchOf,
 ) -> None:
     names = {}
     for sharing in ("single", "asymmetric"):
         method = method_with(sharing=sharing, heatmap_weight=0.5)
-        batch = batch_of(store, method, 1, seed=0)
+        batch = batch_of(method, 1, seed=0)
         names[sharing] = method.losses(new_network(method).eval(), batch).keys()
     assert names["asymmetric"] == {"hand", "object", "center", "center_heatmap"}
     assert names["single"] == {*names["asymmetric"], "joints", "order", "joint_heatmaps"}
 
 
-def test_the_order_of_joints_counts_as_much_as_is_asked_for(store: SampleStore) -> None:
+def test_the_order_of_joints_counts_as_much_as_is_asked_for(batch_of: BatchOf) -> None:
     whole, part = (method_with(part="pose", order_weight=weight) for weight in (1.0, 0.25))
-    batch = batch_of(store, whole, 1)
+    batch = batch_of(whole, 1)
     network = new_network(whole).eval()
     one, other = (method.losses(network, batch) for method in (whole, part))
     torch.testing.assert_close(other["order"], 0.25 * one["order"])
     torch.testing.assert_close(other["joints"], one["joints"])
 
 
-def test_a_video_s_frames_are_learned_together(store: SampleStore) -> None:
+def test_a_video_s_frames_are_learned_together(batch_of: BatchOf) -> None:
     method = method_with(frames=3)
-    batch = batch_of(store, method, 1, seed=0)
+    batch = batch_of(method, 1, seed=0)
     assert batch["image"].shape == (1, 3, 3, 256, 256)
     assert batch["points"].shape == (1, 3, 4 * 64, 3)
     network = new_network(method).eval()
@@ -186,9 +163,9 @@ def test_a_video_s_frames_are_learned_together(store: SampleStore) -> None:
     assert method.scores(network, batch)["joints_mm"].shape == (1,)
 
 
-def test_pictures_show_what_is_found_above_what_is_true(store: SampleStore) -> None:
+def test_pictures_show_what_is_found_above_what_is_true(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     crops = np.concatenate(list(batch["image"][:, 0].permute(0, 2, 3, 1).numpy()), axis=1)
     picture = method.picture(Answering(batch, 0.0, 1.0), batch)
     assert picture.shape == (512, 512, 3)
@@ -196,44 +173,30 @@ def test_pictures_show_what_is_found_above_what_is_true(store: SampleStore) -> N
     assert (picture[:256] != crops).any(axis=2).mean() > 0.005
 
 
-def test_both_stages_leave_weights_and_the_second_keeps_the_pose(
-    store: SampleStore, tmp_path: Path
-) -> None:
+def test_both_stages_leave_weights_and_the_second_keeps_the_pose(train: Train) -> None:
     stage = {"epochs": 0.01, "learning_rate": 1e-3}
-    values = {
-        "method": METHOD,
-        "method_options": STILL,
-        "data": {"store": str(store.folder), "validation_store": str(store.folder)},
-        "stages": [
-            {"name": "pose", **stage, "method_options": {"part": "pose"}},
-            {"name": "shape", **stage, "frozen": ["^pose\\."]},
-        ],
-        "batch_size": 2,
-        "ema_decay": 0.9,
-        "accelerator": "cpu",
-        "loader_workers": 0,
-        "threads": 1,
-        "log_steps": 1,
-        "validation_samples": 2,
-    }
-    assert Training(TrainingConfig.model_validate(values), tmp_path).run()
+    stages = [
+        {"name": "pose", **stage, "method_options": {"part": "pose"}},
+        {"name": "shape", **stage, "frozen": ["^pose\\."]},
+    ]
+    folder = train(METHOD, STILL, stages)
     pose, shape = (
-        load_weights(tmp_path / f"{name}.safetensors", METHOD) for name in ("pose", "shape")
+        load_weights(folder / f"{name}.safetensors", METHOD) for name in ("pose", "shape")
     )
     assert set(pose.tensors) < set(shape.tensors)
     assert all(torch.equal(value, shape.tensors[name]) for name, value in pose.tensors.items())
     assert next(iter(pose.description["validation"])) == "joints_mm"
     assert next(iter(shape.description["validation"])) == "surface_mm"
-    trained = load_trained_network(tmp_path / "shape.safetensors")
+    trained = load_trained_network(folder / "shape.safetensors")
     assert isinstance(trained.network, GSDFNetwork)
     assert trained.options.crop_enlargement == 2.0
     assert trained.network.conventions == trained.options.conventions
     with pytest.raises(InvalidValueError, match="joints' network alone"):
-        load_trained_network(tmp_path / "pose.safetensors")
+        load_trained_network(folder / "pose.safetensors")
 
 
-def test_distances_can_be_learned_with_true_joints_that_have_errors(store: SampleStore) -> None:
-    batch = batch_of(store, method_with(), 2)
+def test_distances_can_be_learned_with_true_joints_that_have_errors(batch_of: BatchOf) -> None:
+    batch = batch_of(method_with(), 2)
     given: dict[float | None, Any] = {}
     for error_mm in (None, 0.0, 10.0):
         network = Watched(method_with(joint_error_mm=error_mm))
@@ -261,9 +224,9 @@ class Watched(nn.Module):
         return found
 
 
-def test_features_are_counted_from_known_joints(store: SampleStore) -> None:
+def test_features_are_counted_from_known_joints(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     network = new_network(method).eval()
     seen = (normalised(batch["image"]), batch["camera"], batch["joints_m"][:, :, WRIST])
     with torch.no_grad():
@@ -277,9 +240,9 @@ def test_features_are_counted_from_known_joints(store: SampleStore) -> None:
     assert not torch.allclose(told.object_distances, own.object_distances, atol=1e-4)
 
 
-def test_scores_tell_what_true_joints_would_give(store: SampleStore) -> None:
+def test_scores_tell_what_true_joints_would_give(batch_of: BatchOf) -> None:
     method = method_with(joint_error_mm=10.0)
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     right, wrong = (Answering(batch, off_m, method.options.unit_m) for off_m in (0.0, 2e-3))
 
     class Told(nn.Module):
@@ -352,13 +315,12 @@ def first_grasp(options: GSDFOptions) -> TrueGrasp:
     raise AssertionError("nothing is held in this take")
 
 
-def test_the_shipped_weights_know_hands_and_what_they_hold(tmp_path: Path) -> None:
+def test_the_shipped_weights_know_hands_and_what_they_hold(make_store: MakeStore) -> None:
     """Far less than the 70 mm and 5 mm of an answer that is the same for every hand."""
     options = load_weights(SHIPPED_WEIGHTS, METHOD).description["options"]
-    synthetic = SyntheticData(takes=8, frames_per_take=2, step_s=0.8, size_px=288)
-    source = StoreSource("val", synthetic, None)
-    open_or_build_store(tmp_path, METHOD, options, source, 0, lambda *_: None)
-    scores = store_scores(SHIPPED_WEIGHTS, tmp_path, 32)
+    takes = {"takes": 8, "frames_per_take": 2, "step_s": 0.8, "size_px": 288}
+    store = make_store(METHOD, options, split="val", **takes)
+    scores = store_scores(SHIPPED_WEIGHTS, store.folder, 32)
     assert scores["joints_mm"] < 45.0, scores
     assert scores["told_hand_surface_mm"] < 3.5
     assert scores["told_object_surface_mm"] < 6.0

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
 from hand_object_recon.core.config import PipelineConfig
-from hand_object_recon.core.errors import ConfigError, InvalidValueError
 from hand_object_recon.core.hands import (
     BoundingBox,
     HandDetection,
@@ -35,9 +34,7 @@ from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.forward import PosedHand, pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.hand_crop import HandCrop
-from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.placement import MetricPlacement
-from hand_object_recon.reconstructors.h2onet import reconstructor as plugin
 from hand_object_recon.reconstructors.h2onet.hand_views import view_of_hand
 from hand_object_recon.reconstructors.h2onet.network import HandMesh, MultiFrameNetwork
 from hand_object_recon.reconstructors.h2onet.options import METHOD, H2ONetOptions
@@ -374,48 +371,6 @@ def test_openvino_gives_what_torch_gives(make_weights: MakeWeights) -> None:
         for expected, found in zip(*both, strict=True):
             size = np.abs(expected.vertices_m).max()
             np.testing.assert_allclose(found.vertices_m, expected.vertices_m, atol=1e-3 * size)
-
-
-def test_without_weights_it_says_how_to_get_some(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", tmp_path / "none.safetensors")
-    with pytest.raises(ConfigError, match=r"h2onet\.weights.*hand-object-recon train"):
-        H2ONetReconstructor(PipelineConfig())
-
-
-def test_weights_beside_the_plugin_are_taken_without_being_named(
-    make_weights: MakeWeights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", make_weights())
-    assert only_hand(H2ONetReconstructor(PipelineConfig()), frame_at(), hand_at()).score == 0.9
-
-
-def test_a_missing_or_foreign_weights_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match=r"nowhere\.safetensors does not exist"):
-        build(tmp_path / "nowhere.safetensors")
-    foreign = tmp_path / "foreign.safetensors"
-    save_weights(foreign, Weights({"a": torch.zeros(1)}, {"method": "gsdf", "options": {}}))
-    with pytest.raises(InvalidValueError, match="holds 'gsdf'"):
-        build(foreign)
-    save_weights(foreign, Weights({"a": torch.zeros(1)}, {"method": METHOD, "options": {}}))
-    with pytest.raises(InvalidValueError, match="does not fit its network"):
-        build(foreign)
-
-
-def test_weights_of_another_hand_model_are_refused(make_weights: MakeWeights) -> None:
-    settings = H2ONetSettings(weights=str(make_weights()))
-    with pytest.raises(ConfigError, match="set hand_model to 'open_hand'"):
-        H2ONetReconstructor(PipelineConfig(hand_model="mano", h2onet=settings))
-
-
-@pytest.mark.parametrize("runtime", ["torch", "openvino"])
-def test_a_device_that_cannot_be_used_is_refused(
-    make_weights: MakeWeights, monkeypatch: pytest.MonkeyPatch, runtime: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: runtime == "openvino")
-    with pytest.raises(ConfigError, match=r"h2onet\.(device|runtime)"):
-        build(make_weights(), device="cuda", runtime=runtime)
 
 
 def test_the_crop_is_that_of_training(single: H2ONetReconstructor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial import cKDTree
-from torch import Tensor, nn
-from torch.utils.data import default_collate
+from torch import nn
 
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.geometry.projection import project
@@ -31,11 +31,7 @@ from hand_object_recon.reconstructors.intra_inter_graph.training import (
     IntraInterGraphTraining,
     _view,
 )
-from hand_object_recon.training.config import SyntheticData, TrainingConfig
-from hand_object_recon.training.engine import Training
-from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.sample_store import SampleStore
-from hand_object_recon.training.store_building import StoreSource, open_or_build_store
 
 SMALL: dict[str, Any] = {
     "image_size": 64,
@@ -55,25 +51,19 @@ SMALL: dict[str, Any] = {
 }
 STILL: dict[str, Any] = {**SMALL, "turn_share": 0.0, "color": 0.0}
 
+MakeStore = Callable[..., SampleStore]
+BatchOf = Callable[..., Batch]
+Learn = Callable[..., list[float]]
+Train = Callable[..., Path]
+
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
-    folder = tmp_path_factory.mktemp("hands")
-    synthetic = SyntheticData(takes=2, frames_per_take=4, step_s=0.2, size_px=96)
-    source = StoreSource("train", synthetic, None)
-    return open_or_build_store(folder, METHOD, SMALL, source, 0, lambda *_: None)
+def store(make_store: MakeStore) -> SampleStore:
+    return make_store(METHOD, SMALL)
 
 
 def method_with(**options: Any) -> IntraInterGraphTraining:
     return IntraInterGraphTraining(IntraInterGraphOptions.model_validate({**STILL, **options}))
-
-
-def batch_of(
-    store: SampleStore, method: IntraInterGraphTraining, count: int, seed: int | None = None
-) -> Batch:
-    items = StoreItems(store, method, seed)
-    batch: Batch = default_collate([items[0, index] for index in range(count)])
-    return batch
 
 
 class Answering(nn.Module):
@@ -102,22 +92,6 @@ class Answering(nn.Module):
         )
 
 
-def learned(
-    method: IntraInterGraphTraining, batch: Batch, steps: int
-) -> tuple[nn.Module, list[float]]:
-    torch.manual_seed(0)
-    network = method.build_network().train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-    totals = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        total: Tensor = torch.stack(list(method.losses(network, batch).values())).sum()
-        torch.autograd.backward(total)
-        optimizer.step()
-        totals.append(total.item())
-    return network, totals
-
-
 def test_records_of_takes_show_hands_before_measured_depth(store: SampleStore) -> None:
     assert len(store) >= 4
     for index in range(len(store)):
@@ -129,9 +103,11 @@ def test_records_of_takes_show_hands_before_measured_depth(store: SampleStore) -
         assert abs(np.median(measured_m) - np.median(record["joints_m"][:, 2])) < 0.15
 
 
-def test_the_truth_of_a_batch_is_where_its_joints_are_in_the_crop(store: SampleStore) -> None:
+def test_the_truth_of_a_batch_is_where_its_joints_are_in_the_crop(
+    store: SampleStore, batch_of: BatchOf
+) -> None:
     method = method_with()
-    batch = batch_of(store, method, 4, seed=3)
+    batch = batch_of(method, 4, seed=3)
     true = method._truth(batch)
     for item in range(4):
         record = store.record(item)
@@ -150,10 +126,14 @@ def test_the_truth_of_a_batch_is_where_its_joints_are_in_the_crop(store: SampleS
     ],
     ids=["lite", "paper", "baseline", "places"],
 )
-def test_a_few_samples_are_learned_by_heart(store: SampleStore, options: dict[str, Any]) -> None:
+def test_a_few_samples_are_learned_by_heart(
+    batch_of: BatchOf, learn: Learn, options: dict[str, Any]
+) -> None:
     method = method_with(**options)
-    batch = batch_of(store, method, 4)
-    network, totals = learned(method, batch, 25)
+    batch = batch_of(method, 4)
+    torch.manual_seed(0)
+    network = method.build_network()
+    totals = learn(network, method, batch, 25, rate=2e-3)
     assert all(np.isfinite(totals))
     assert totals[-1] < 0.6 * totals[0]
     with torch.no_grad():
@@ -162,9 +142,9 @@ def test_a_few_samples_are_learned_by_heart(store: SampleStore, options: dict[st
     assert all(values.shape == (4,) for values in scores.values())
 
 
-def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> None:
+def test_a_network_that_answers_the_truth_has_no_errors(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 3)
+    batch = batch_of(method, 3)
     scores = method.scores(Answering(method, batch, 0.0), batch)
     errors = {
         name: values for name, values in scores.items() if name.endswith(("ts_mm", "es_mm", "_px"))
@@ -177,9 +157,9 @@ def test_a_network_that_answers_the_truth_has_no_errors(store: SampleStore) -> N
     assert scores["initial_joints_mm"].max() < 1e-2
 
 
-def test_plausibility_is_scored_before_and_after_the_refinement(store: SampleStore) -> None:
+def test_plausibility_is_scored_before_and_after_the_refinement(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 3)
+    batch = batch_of(method, 3)
     answering = Answering(method, batch, 0.0)
     scores = method.scores(answering, batch)
     for name in ("self_penetration_mm", "beyond_limits_deg", "edge_spread_percent"):
@@ -200,9 +180,11 @@ def test_plausibility_is_scored_before_and_after_the_refinement(store: SampleSto
     }
 
 
-def test_pictures_show_true_bones_above_found_ones_and_the_mesh(store: SampleStore) -> None:
+def test_pictures_show_true_bones_above_found_ones_and_the_mesh(
+    store: SampleStore, batch_of: BatchOf
+) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     picture = method.picture(Answering(method, batch, 0.0), batch)
     assert picture.shape == (128, 128, 3)
     above, below = picture[:64, :64], picture[64:, :64]
@@ -219,24 +201,9 @@ def test_pictures_show_true_bones_above_found_ones_and_the_mesh(store: SampleSto
     assert gaps_px.max() < 1.0
 
 
-def test_training_leaves_weights_that_load_with_their_options(
-    store: SampleStore, tmp_path: Path
-) -> None:
-    values = {
-        "method": METHOD,
-        "method_options": SMALL,
-        "data": {"store": str(store.folder), "validation_store": str(store.folder)},
-        "stages": [{"name": "whole", "epochs": 0.5, "learning_rate": 1e-3}],
-        "batch_size": 2,
-        "ema_decay": 0.9,
-        "accelerator": "cpu",
-        "loader_workers": 0,
-        "threads": 1,
-        "log_steps": 1,
-        "validation_samples": 2,
-    }
-    assert Training(TrainingConfig.model_validate(values), tmp_path).run()
-    path = tmp_path / "whole.safetensors"
+def test_training_leaves_weights_that_load_with_their_options(train: Train) -> None:
+    stages = [{"name": "whole", "epochs": 0.5, "learning_rate": 1e-3}]
+    path = train(METHOD, SMALL, stages) / "whole.safetensors"
     kept = load_weights(path, METHOD)
     assert next(iter(kept.description["validation"])) == "joints_mm"
     trained = load_trained_network(path)

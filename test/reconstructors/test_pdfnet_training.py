@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,8 @@ from hand_object_recon.reconstructors.pdfnet.prediction import (
 )
 from hand_object_recon.reconstructors.pdfnet.trained_network import load_trained_network
 from hand_object_recon.reconstructors.pdfnet.training import PDFNetTraining
-from hand_object_recon.training.config import SyntheticData, TrainingConfig
-from hand_object_recon.training.engine import Training
 from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.sample_store import SampleStore
-from hand_object_recon.training.store_building import StoreSource, open_or_build_store
 
 SMALL: dict[str, Any] = {
     "image_size": 96,
@@ -42,45 +40,38 @@ SMALL: dict[str, Any] = {
 STILL: dict[str, Any] = {**SMALL, "turn_share": 0.0, "color": 0.0, "mirror_share": 0.0}
 OFF_M = (0.006, 0.0, 0.008)
 
+MakeStore = Callable[..., SampleStore]
+BatchOf = Callable[..., Batch]
+Learn = Callable[..., list[float]]
+Train = Callable[..., Path]
+
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
-    folder = tmp_path_factory.mktemp("two_hands")
-    synthetic = SyntheticData(
-        takes=4, frames_per_take=3, step_s=0.8, size_px=96, two_hands_share=0.5
-    )
-    source = StoreSource("train", synthetic, None)
-    return open_or_build_store(folder, METHOD, SMALL, source, 0, lambda *_: None)
+def store(make_store: MakeStore) -> SampleStore:
+    takes = {"takes": 4, "frames_per_take": 3, "step_s": 0.8, "two_hands_share": 0.5}
+    return make_store(METHOD, SMALL, **takes)
+
+
+@pytest.fixture(scope="module")
+def batch_of(store: SampleStore) -> BatchOf:
+    """Batches of samples from all over the store: of one hand and of two."""
+
+    def make(method: PDFNetTraining, count: int, seed: int | None = None) -> Batch:
+        items = StoreItems(store, method, seed)
+        numbers = np.linspace(0, len(store) - 1, count).astype(int)
+        batch: Batch = default_collate([items[0, int(number)] for number in numbers])
+        return batch
+
+    return make
 
 
 def method_with(**options: Any) -> PDFNetTraining:
     return PDFNetTraining(PDFNetOptions.model_validate({**STILL, **options}))
 
 
-def batch_of(
-    store: SampleStore, method: PDFNetTraining, count: int, seed: int | None = None
-) -> Batch:
-    items = StoreItems(store, method, seed)
-    numbers = np.linspace(0, len(store) - 1, count).astype(int)
-    return default_collate([items[0, int(number)] for number in numbers])
-
-
 def new_network(method: PDFNetTraining) -> nn.Module:
     torch.manual_seed(0)
     return method.build_network()
-
-
-def learned(method: PDFNetTraining, batch: Batch, steps: int) -> tuple[nn.Module, list[float]]:
-    network = new_network(method).train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-    totals = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        total = torch.stack(list(method.losses(network, batch).values())).sum()
-        total.backward()
-        optimizer.step()
-        totals.append(total.item())
-    return network, totals
 
 
 class Answering(nn.Module):
@@ -125,10 +116,11 @@ def test_records_of_takes_show_one_hand_or_two(store: SampleStore) -> None:
             assert (record["mask"] == hand + 1).any()
 
 
-def test_a_few_samples_are_learned_by_heart(store: SampleStore) -> None:
+def test_a_few_samples_are_learned_by_heart(batch_of: BatchOf, learn: Learn) -> None:
     method = method_with(fine_terms=True)
-    batch = batch_of(store, method, 3)
-    network, totals = learned(method, batch, 12)
+    batch = batch_of(method, 3)
+    network = new_network(method)
+    totals = learn(network, method, batch, 12, rate=2e-3)
     assert all(np.isfinite(totals))
     assert totals[-1] < 0.6 * totals[0]
     with torch.no_grad():
@@ -138,9 +130,9 @@ def test_a_few_samples_are_learned_by_heart(store: SampleStore) -> None:
 
 
 @pytest.mark.parametrize("inputs", [one for one in Inputs if one is not Inputs.FUSED])
-def test_each_kind_of_input_can_be_learned_from(store: SampleStore, inputs: Inputs) -> None:
+def test_each_kind_of_input_can_be_learned_from(batch_of: BatchOf, inputs: Inputs) -> None:
     method = method_with(inputs=inputs, decoder=Decoder.MANO)
-    batch = batch_of(store, method, 2, seed=0)
+    batch = batch_of(method, 2, seed=0)
     network = new_network(method)
     losses = method.losses(network, batch)
     torch.stack(list(losses.values())).sum().backward()
@@ -150,9 +142,9 @@ def test_each_kind_of_input_can_be_learned_from(store: SampleStore, inputs: Inpu
         assert method.scores(network.eval(), batch)["joints_mm"].shape == (2,)
 
 
-def test_joints_alone_are_learned_where_there_are_no_meshes(store: SampleStore) -> None:
+def test_joints_alone_are_learned_where_there_are_no_meshes(batch_of: BatchOf) -> None:
     method = method_with(decoder=Decoder.KEYPOINTS)
-    batch = batch_of(store, method, 2, seed=0)
+    batch = batch_of(method, 2, seed=0)
     network = new_network(method)
     losses = method.losses(network, batch)
     assert {"joints", "root", "bones"} < losses.keys()
@@ -164,9 +156,9 @@ def test_joints_alone_are_learned_where_there_are_no_meshes(store: SampleStore) 
     assert method.record_settings()["hand_model"] is None
 
 
-def test_hands_read_about_the_middle_of_their_points_move_with_them(store: SampleStore) -> None:
+def test_hands_read_about_the_middle_of_their_points_move_with_them(batch_of: BatchOf) -> None:
     method = method_with(centered_points=True)
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     network = new_network(method).eval()
     assert isinstance(network, PDFNetwork)
     by = torch.tensor([0.1, -0.2, 0.3])
@@ -182,9 +174,9 @@ def test_hands_read_about_the_middle_of_their_points_move_with_them(store: Sampl
     torch.testing.assert_close(there.roots_m, here.roots_m + by, atol=1e-4, rtol=0)
 
 
-def test_own_masks_choose_the_points_that_are_learned_from(store: SampleStore) -> None:
+def test_own_masks_choose_the_points_that_are_learned_from(batch_of: BatchOf) -> None:
     method = method_with(own_masks=True)
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     told = []
     network = new_network(method)
     assert isinstance(network, PDFNetwork)
@@ -198,9 +190,9 @@ def test_own_masks_choose_the_points_that_are_learned_from(store: SampleStore) -
         assert is_own[item, hand, points.pixels[item, hand]].all()
 
 
-def test_a_network_that_answers_the_truth_is_as_far_off_as_its_roots(store: SampleStore) -> None:
+def test_a_network_that_answers_the_truth_is_as_far_off_as_its_roots(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 6)
+    batch = batch_of(method, 6)
     off_m = torch.tensor(OFF_M)
     scores = method.scores(Answering(batch, off_m), batch)
     has_hands = batch["is_present"] & batch["is_enough"]
@@ -216,9 +208,9 @@ def test_a_network_that_answers_the_truth_is_as_far_off_as_its_roots(store: Samp
     assert torch.equal(is_nan, ~has_hands)
 
 
-def test_aligned_errors_are_those_about_the_middle_finger_s_knuckle(store: SampleStore) -> None:
+def test_aligned_errors_are_those_about_the_middle_finger_s_knuckle(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     answering = Answering(batch, torch.zeros(3))
     truth = TruePoser("open_hand").truth_of(batch)
     grown = truth.joints * 1.1
@@ -231,9 +223,9 @@ def test_aligned_errors_are_those_about_the_middle_finger_s_knuckle(store: Sampl
     torch.testing.assert_close(scores["aligned_joints_mm"], counted, equal_nan=True)
 
 
-def test_pictures_show_joints_found_and_true_ones(store: SampleStore) -> None:
+def test_pictures_show_joints_found_and_true_ones(batch_of: BatchOf) -> None:
     method = method_with()
-    batch = batch_of(store, method, 2)
+    batch = batch_of(method, 2)
     plain = np.concatenate(list(batch["image"].permute(0, 2, 3, 1).numpy()), axis=1)
     picture = method.picture(Answering(batch, torch.tensor([0.05, 0.0, 0.0])), batch)
     assert picture.shape == plain.shape
@@ -243,33 +235,16 @@ def test_pictures_show_joints_found_and_true_ones(store: SampleStore) -> None:
     assert shown & {(0, 255, 0), (255, 128, 0)}
 
 
-def test_training_leaves_weights_that_load_with_their_options(
-    store: SampleStore, tmp_path: Path
-) -> None:
-    values = {
-        "method": METHOD,
-        "method_options": SMALL,
-        "data": {"store": str(store.folder), "validation_store": str(store.folder)},
-        "stages": [
-            {"name": "coarse", "epochs": 0.5, "learning_rate": 1e-3},
-            {
-                "name": "fine",
-                "epochs": 0.5,
-                "learning_rate": 1e-4,
-                "method_options": {"fine_terms": True, "own_masks": True},
-            },
-        ],
-        "batch_size": 2,
-        "accelerator": "cpu",
-        "loader_workers": 0,
-        "threads": 1,
-        "log_steps": 1,
-        "validation_samples": 2,
-    }
-    assert Training(TrainingConfig.model_validate(values), tmp_path).run()
-    fine = load_weights(tmp_path / "fine.safetensors", METHOD)
+def test_training_leaves_weights_that_load_with_their_options(train: Train) -> None:
+    fine_options = {"fine_terms": True, "own_masks": True}
+    stages = [
+        {"name": "coarse", "epochs": 0.5, "learning_rate": 1e-3},
+        {"name": "fine", "epochs": 0.5, "learning_rate": 1e-4, "method_options": fine_options},
+    ]
+    path = train(METHOD, SMALL, stages) / "fine.safetensors"
+    fine = load_weights(path, METHOD)
     assert next(iter(fine.description["validation"])) == "joints_mm"
-    trained = load_trained_network(tmp_path / "fine.safetensors")
+    trained = load_trained_network(path)
     assert isinstance(trained.network, PDFNetwork)
     assert trained.options.fine_terms
     assert trained.options.points == 64

@@ -1,4 +1,4 @@
-"""What hands hold, from frame to frame and through the pipeline; and weights that are refused."""
+"""What hands hold, from frame to frame and through the pipeline."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import trimesh
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import PipelineConfig
-from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import (
     HandEstimate,
     HandSide,
 )
-from hand_object_recon.core.method_settings import CrossBranchSettings
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
-from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.pipeline import Pipeline
-from hand_object_recon.reconstructors.cross_branch import reconstructor as plugin
 from hand_object_recon.reconstructors.cross_branch.grasp_look import FoundGrasp
 from hand_object_recon.reconstructors.cross_branch.options import DepthSource
 from hand_object_recon.reconstructors.cross_branch.prediction import View
@@ -230,44 +225,8 @@ def test_warming_up_runs_the_network_with_its_depth_and_leaves_nothing_behind(
     np.testing.assert_allclose(first.pose[:3, :3], np.eye(3), atol=1e-6)
 
 
-def test_without_weights_it_says_how_to_get_some(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_weights_of_a_stage_without_both_branches_are_refused(
+    build: Build, make_weights: MakeWeights
 ) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", tmp_path / "none.safetensors")
-    with pytest.raises(ConfigError, match=r"cross_branch\.weights.*hand-object-recon train"):
-        CrossBranchReconstructor(PipelineConfig())
-
-
-def test_weights_beside_the_plugin_are_taken_without_being_named(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", weights)
-    reconstructor = CrossBranchReconstructor(PipelineConfig())
-    names = {topology.name for topology in reconstructor.topologies()}
-    assert names == {"open_hand_left", "open_hand_right"}
-
-
-def test_weights_the_plugin_cannot_use_are_refused(
-    build: Build, make_weights: MakeWeights, tmp_path: Path
-) -> None:
-    with pytest.raises(InvalidValueError, match=r"nowhere\.safetensors does not exist"):
-        build(tmp_path / "nowhere.safetensors")
-    foreign = tmp_path / "foreign.safetensors"
-    save_weights(foreign, Weights({"a": torch.zeros(1)}, {"method": "gsdf", "options": {}}))
-    with pytest.raises(InvalidValueError, match="holds 'gsdf', not 'cross_branch'"):
-        build(foreign)
     with pytest.raises(InvalidValueError, match="stage hand, which has not both branches"):
         build(make_weights(part="hand"))
-    settings = CrossBranchSettings(weights=str(make_weights()))
-    with pytest.raises(ConfigError, match="set hand_model to 'open_hand'"):
-        CrossBranchReconstructor(PipelineConfig(hand_model="mano", cross_branch=settings))
-
-
-def test_a_device_that_is_not_there_is_refused(
-    build: Build, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"cross_branch\.device"):
-        build(weights, device="cuda")
-    with pytest.raises(ConfigError, match=r"cross_branch\.runtime 'openvino' is for CPUs"):
-        build(weights, device="cuda", runtime="openvino")

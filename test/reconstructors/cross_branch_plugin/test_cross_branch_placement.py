@@ -159,29 +159,19 @@ def test_upright_crops_are_turned_back(
     grasp_at: GraspAt,
     frame_at: FrameAt,
     show: Show,
-    straight_axes: Axes,
+    upright_axes: Axes,
     in_camera: InCamera,
     make_weights: MakeWeights,
     side: HandSide,
 ) -> None:
     grasp = grasp_at(side, (0.1, 0.03, 0.5))
     reconstructor = build(make_weights(depth_source=DepthSource.NONE, upright=True))
-    straight = straight_axes(grasp.side, grasp.joints_m)
-    show(reconstructor, grasp, axes=[upright_axes(grasp, straight)])
+    show(reconstructor, grasp, axes=[upright_axes(side, grasp.joints_m)])
     output = reconstructor.reconstruct(frame_at(), [grasp.tracked()])
     np.testing.assert_allclose(output.hands[0].vertices_m, grasp.vertices_m, atol=1e-4)
     (thing,) = output.objects
     assert_is_the_ellipsoid(thing, in_camera(thing), grasp, 1e-4)
     assert not output.notes
-
-
-def upright_axes(grasp: Any, straight: FloatArray) -> FloatArray:
-    """(3, 3) axes of a straight camera, rolled until the knuckles are right above the wrist."""
-    seen = grasp.joints_m @ straight.T
-    slopes = seen[:, :2] / seen[:, 2:]
-    right, down = slopes[[5, 9, 13, 17]].mean(axis=0) - slopes[0]
-    roll = Rotation.from_rotvec([0.0, 0.0, -np.pi / 2 - np.arctan2(down, right)])
-    return np.asarray(roll.as_matrix() @ straight)
 
 
 def test_upright_weights_want_keypoints(

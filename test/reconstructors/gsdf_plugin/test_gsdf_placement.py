@@ -10,12 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 import trimesh
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import PipelineConfig
-from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import (
     BoundingBox,
     HandDetection,
@@ -23,7 +21,6 @@ from hand_object_recon.core.hands import (
     HandSide,
     TrackedHand,
 )
-from hand_object_recon.core.method_settings import GSDFSettings
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.geometry.signed_distance import unsigned_distances
@@ -31,10 +28,8 @@ from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.grasp_views import OUTSIDE, TOO_SMALL
 from hand_object_recon.networks.hand_estimates import NO_HAND
-from hand_object_recon.networks.weights import Weights, save_weights
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.reconstructors.base import ReconstructorOutput
-from hand_object_recon.reconstructors.gsdf import reconstructor as plugin
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
 from hand_object_recon.reconstructors.gsdf.hand_placement import HandPlacement
 from hand_object_recon.reconstructors.gsdf.hand_views import CropBatch, view_of_hand
@@ -286,45 +281,8 @@ def require_no_hand(
     assert output == ReconstructorOutput(left_out={1: NO_HAND})
 
 
-def test_without_weights_it_says_how_to_get_some(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_weights_of_the_joints_network_alone_are_refused(
+    build: Build, make_weights: MakeWeights
 ) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", tmp_path / "none.safetensors")
-    with pytest.raises(ConfigError, match=r"gsdf\.weights.*hand-object-recon train"):
-        GSDFReconstructor(PipelineConfig())
-
-
-def test_weights_beside_the_plugin_are_taken_without_being_named(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugin, "SHIPPED_WEIGHTS", weights)
-    reconstructor = GSDFReconstructor(PipelineConfig())
-    names = {topology.name for topology in reconstructor.topologies()}
-    assert names == {"open_hand_left", "open_hand_right"}
-
-
-def test_weights_the_plugin_cannot_use_are_refused(
-    build: Build, make_weights: MakeWeights, tmp_path: Path
-) -> None:
-    with pytest.raises(InvalidValueError, match=r"nowhere\.safetensors does not exist"):
-        build(tmp_path / "nowhere.safetensors")
-    foreign = tmp_path / "foreign.safetensors"
-    save_weights(foreign, Weights({"a": torch.zeros(1)}, {"method": "h2onet", "options": {}}))
-    with pytest.raises(InvalidValueError, match="holds 'h2onet'"):
-        build(foreign)
     with pytest.raises(InvalidValueError, match="joints' network alone"):
         build(make_weights(part="pose"))
-
-
-def test_weights_of_another_hand_model_are_refused(weights: Path) -> None:
-    settings = GSDFSettings(weights=str(weights))
-    with pytest.raises(ConfigError, match="set hand_model to 'open_hand'"):
-        GSDFReconstructor(PipelineConfig(hand_model="mano", gsdf=settings))
-
-
-def test_a_device_that_is_not_there_is_refused(
-    build: Build, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"gsdf\.device"):
-        build(weights, device="cuda")
