@@ -33,9 +33,10 @@ from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.forward import PosedHand, pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.grasp_views import TOO_SMALL
 from hand_object_recon.networks.hand_crop import HandCrop
 from hand_object_recon.pipeline.placement import MetricPlacement
-from hand_object_recon.reconstructors.h2onet.hand_views import view_of_hand
+from hand_object_recon.reconstructors.h2onet.hand_views import NOT_IN_IMAGE, HandView, view_of_hand
 from hand_object_recon.reconstructors.h2onet.network import HandMesh, MultiFrameNetwork
 from hand_object_recon.reconstructors.h2onet.options import METHOD, H2ONetOptions
 from hand_object_recon.reconstructors.h2onet.reconstructor import H2ONetReconstructor
@@ -276,7 +277,7 @@ def test_a_box_without_keypoints_gives_about_the_crop_of_its_keypoints() -> None
     crops = []
     for one in (detection, replace(detection, keypoints_px=None)):
         view = view_of_hand(frame_at(), TrackedHand(1, one), from_ray=True)
-        assert view is not None
+        assert isinstance(view, HandView)
         crops.append(view.crop)
     assert crops[1].is_mirrored
     np.testing.assert_allclose(crops[1].center_px, crops[0].center_px, atol=1.0)
@@ -290,15 +291,19 @@ def test_keypoints_outside_the_image_give_no_view(is_upright: bool) -> None:
         HandSide.RIGHT, 0.9, BoundingBox.around(points), points.astype(np.float32)
     )
     hand = TrackedHand(1, detection)
-    assert view_of_hand(frame_at(), hand, from_ray=True, is_upright=is_upright) is None
+    view = view_of_hand(frame_at(), hand, from_ray=True, is_upright=is_upright)
+    assert view == NOT_IN_IMAGE
 
 
-def test_a_hand_too_small_or_outside_the_image_is_left_out(single: H2ONetReconstructor) -> None:
+def test_a_hand_too_small_or_outside_the_image_is_left_out_with_the_reason(
+    single: H2ONetReconstructor,
+) -> None:
     tiny = hand_at(1, box=(100.0, 100.0, 112.0, 112.0))
     outside = hand_at(2, box=(400.0, 300.0, 500.0, 380.0))
     found = single.reconstruct(frame_at(), [tiny, outside, hand_at(3)])
     assert [one.track_id for one in found.hands] == [3]
-    assert not single.reconstruct(frame_at(), [tiny]).hands
+    assert found.left_out == {1: TOO_SMALL, 2: NOT_IN_IMAGE}
+    assert single.reconstruct(frame_at(), [tiny]).left_out == {1: TOO_SMALL}
     assert not single.reconstruct(frame_at(), []).hands
 
 

@@ -21,7 +21,11 @@ from hand_object_recon.hand_model.forward import pose_hand
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.augmentation import CropChange
 from hand_object_recon.networks.trainable import Record
-from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
+from hand_object_recon.reconstructors.h2onet.hand_views import (
+    HandView,
+    network_images,
+    view_of_hand,
+)
 from hand_object_recon.reconstructors.h2onet.samples import (
     hand_records,
     network_sample,
@@ -176,7 +180,7 @@ def test_the_plugin_sees_what_the_network_was_trained_on_and_finds_the_way_back(
     detection = HandDetection(side, 0.9, BoundingBox.around(pixels), pixels.astype(np.float32))
     hand = TrackedHand(1, detection)
     view = view_of_hand(annotated.frame, hand, from_ray=True, is_upright=is_upright)
-    assert view is not None
+    assert isinstance(view, HandView)
     places = sample["joints_uv"].astype(float)
     np.testing.assert_allclose(view.crop.points_to_image(places), pixels, atol=0.1)
     turned = view.rotation @ sample["orientation"]

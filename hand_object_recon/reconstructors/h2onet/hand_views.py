@@ -14,11 +14,14 @@ from torch import Tensor
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import BoundingBox, HandSide, TrackedHand
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
+from hand_object_recon.networks.grasp_views import TOO_SMALL
 from hand_object_recon.networks.hand_crop import LEAST_EDGE_PX, HandCrop
 from hand_object_recon.networks.viewing_ray import crop_slopes, ray_rotation
 from hand_object_recon.reconstructors.h2onet.backbone import IMAGE_SIZE
 
 FloatArray = NDArray[np.floating[Any]]
+
+NOT_IN_IMAGE: Final = "its box is beside the image"
 
 _BOX_ENLARGEMENT: Final = 1.25
 """Instead of 1.5 about joints: detectors' boxes leave a tenth of the hand free on each side."""
@@ -43,17 +46,19 @@ class HandView:
 
 def view_of_hand(
     frame: RgbdFrame, hand: TrackedHand, *, from_ray: bool, is_upright: bool = False
-) -> HandView | None:
-    """The view of a hand; None where it is too small or not in the image.
+) -> HandView | str:
+    """The view of a hand, or why it has none.
 
     from_ray
         The network answers for a camera that looks straight at the crop's middle.
     is_upright
         The crop is turned so that the knuckles are above the wrist, if the detector gave them.
     """
+    if not _is_in_image(frame, hand.detection.box):
+        return NOT_IN_IMAGE
     crop = _crop(frame, hand, is_upright)
-    if crop.edge_px < LEAST_EDGE_PX or not _is_in_image(frame, hand.detection.box):
-        return None
+    if crop.edge_px < LEAST_EDGE_PX:
+        return TOO_SMALL
     rotation = axis_angle_to_matrix(np.array([0.0, 0.0, -crop.angle_rad]))
     if from_ray:
         slopes, _ = crop_slopes(crop, frame.camera)

@@ -14,7 +14,7 @@ from hand_object_recon.core.hands import HandTopology, TrackedHand
 from hand_object_recon.core.method_settings import H2ONetSettings
 from hand_object_recon.core.plugins import PluginCard
 from hand_object_recon.networks.device import device_for_runtime
-from hand_object_recon.networks.hand_estimates import HandEstimates
+from hand_object_recon.networks.hand_estimates import NO_HAND, HandEstimates
 from hand_object_recon.networks.openvino_runtime import precision_of
 from hand_object_recon.networks.plugin_weights import (
     official_files,
@@ -28,7 +28,11 @@ from hand_object_recon.reconstructors.h2onet.compiled_network import (
     compiled_single,
 )
 from hand_object_recon.reconstructors.h2onet.estimates import estimate_of_view, keypoints_of
-from hand_object_recon.reconstructors.h2onet.hand_views import network_images, view_of_hand
+from hand_object_recon.reconstructors.h2onet.hand_views import (
+    HandView,
+    network_images,
+    view_of_hand,
+)
 from hand_object_recon.reconstructors.h2onet.network import HandMesh, SingleFrameNetwork
 from hand_object_recon.reconstructors.h2onet.official import official_for_use
 from hand_object_recon.reconstructors.h2onet.options import METHOD
@@ -73,22 +77,29 @@ class H2ONetReconstructor(Reconstructor):
 
     @torch.inference_mode()
     def reconstruct(self, frame: RgbdFrame, hands: Sequence[TrackedHand]) -> ReconstructorOutput:
-        found = (
-            view_of_hand(frame, hand, from_ray=self._from_ray, is_upright=self._is_upright)
+        found = {
+            hand.track_id: view_of_hand(
+                frame, hand, from_ray=self._from_ray, is_upright=self._is_upright
+            )
             for hand in hands
-        )
-        views = [view for view in found if view is not None]
+        }
+        views = [view for view in found.values() if isinstance(view, HandView)]
+        left_out = {track_id: view for track_id, view in found.items() if isinstance(view, str)}
         if not views:
-            return ReconstructorOutput()
+            return ReconstructorOutput(left_out=left_out)
         images = network_images(frame, views).to(self._device)
         tracked = [view.hand for view in views]
         answers = _by_hand(self._network.hands(images, tracked, frame.stamp_ns))
-        estimates = [
-            estimate_of_view(self._estimates, frame, view, answer)
-            for view, answer in zip(views, answers, strict=True)
-        ]
+        estimates = []
+        for view, answer in zip(views, answers, strict=True):
+            estimate = estimate_of_view(self._estimates, frame, view, answer)
+            if estimate is None:
+                left_out[view.hand.track_id] = NO_HAND
+            else:
+                estimates.append(estimate)
         return ReconstructorOutput(
-            hands=tuple(one for one in estimates if one is not None),
+            hands=tuple(estimates),
+            left_out=left_out,
             keypoints_px={
                 view.hand.track_id: keypoints_of(view, answer)
                 for view, answer in zip(views, answers, strict=True)
