@@ -47,6 +47,7 @@ from hand_object_recon.training.store_building import StoreSource, open_or_build
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_ENDING: Final = ".safetensors"
 _PICTURED: Final = 8
+_MOST_PASSED_OVER: Final = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,7 @@ class Training:
         self._events = events or TrainingEvents()
         self._fabric = _fabric(config)
         self._stop = StopRequest(config.minutes)
+        self._passed_over = 0
 
     def ask_to_stop(self) -> None:
         """Save a checkpoint after the step under way, and end; for signal handlers."""
@@ -278,7 +280,7 @@ class Training:
 
     def _step(self, stage: Stage, batch: dict[str, Tensor]) -> dict[str, float]:
         """One step of the optimiser; the losses as numbers."""
-        settings, config = stage.settings, self._config
+        settings = stage.settings
         factor = learning_rate_factor(stage.step, stage.steps, settings.schedule)
         for group in stage.optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
@@ -287,22 +289,44 @@ class Training:
         losses = stage.method.losses(stage.wrapped, on_device)
         total = torch.stack(list(losses.values())).sum()
         self._fabric.backward(total)
-        if config.gradient_clip:
-            self._fabric.clip_gradients(
-                stage.wrapped, stage.optimizer, max_norm=config.gradient_clip
-            )
-        stage.optimizer.step()
+        is_usable = self._clip(stage)
+        if is_usable:
+            stage.optimizer.step()
         stage.step += 1
         if stage.average is not None:
             stage.average.update(stage.network, stage.step)
         values = torch.stack([*losses.values(), total]).tolist()  # one wait for the device, not ten
         numbers = dict(zip([*losses, "total"], values, strict=True))
-        if not np.isfinite(numbers["total"]):
+        if is_usable and not np.isfinite(numbers["total"]):
             raise ConfigError(
                 f"the loss is {numbers['total']} at step {stage.step} of stage {settings.name}; "
                 "lower its learning_rate or set gradient_clip"
             )
         return numbers
+
+    def _clip(self, stage: Stage) -> bool:
+        """Whether the gradient can be used; a batch whose gradient is not finite is passed over,
+        many of them one after the other end the training."""
+        if not self._config.gradient_clip:
+            return True
+        length = self._fabric.clip_gradients(
+            stage.wrapped,
+            stage.optimizer,
+            max_norm=self._config.gradient_clip,
+            error_if_nonfinite=False,
+        )
+        if length is None or bool(length.isfinite()):
+            self._passed_over = 0
+            return True
+        self._passed_over += 1
+        step, name = stage.step + 1, stage.settings.name
+        if self._passed_over > _MOST_PASSED_OVER:
+            raise ConfigError(
+                f"the gradient was not finite {self._passed_over} times in a row up to step {step} "
+                f"of stage {name}; lower its learning_rate"
+            )
+        self._events.say(f"step {step} of stage {name}: passed over, its gradient is not finite")
+        return False
 
     def _validate(self, stage: Stage, store: SampleStore, log: TrainingLog | None) -> None:
         """Score on one machine while the others wait; keep the best weights."""

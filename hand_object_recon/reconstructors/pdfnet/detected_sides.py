@@ -37,6 +37,12 @@ def seen_by_sides(seen: Seen, is_own: Tensor) -> Seen:
     )
 
 
+def presence_of_either(seen: Seen) -> Tensor | None:
+    """(B, 2) logits that there is a hand at all; whose side it is, the detector has said."""
+    logits = seen.presence_logits
+    return None if logits is None else logits.amax(dim=1, keepdim=True).expand_as(logits)
+
+
 def detected_cells(hands: Sequence[HandDetection], to_square: FloatArray, size: int) -> Tensor:
     """(1, 2, S / 4, S / 4) bool: the cells of a square image that are about hands of each side.
 

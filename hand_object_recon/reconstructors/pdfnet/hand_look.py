@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from hand_object_recon.core.camera import RgbdFrame
 from hand_object_recon.core.hands import HandDetection, HandSide
+from hand_object_recon.geometry.depth_turn import RigidMotion
+from hand_object_recon.geometry.projection import back_project
 from hand_object_recon.networks.hand_crop import BOX_MARGIN
 from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.reconstructors.pdfnet.conventions import (
@@ -21,6 +23,7 @@ from hand_object_recon.reconstructors.pdfnet.conventions import (
 )
 from hand_object_recon.reconstructors.pdfnet.detected_sides import (
     detected_cells,
+    presence_of_either,
     seen_by_sides,
 )
 from hand_object_recon.reconstructors.pdfnet.hand_points import choose_points
@@ -29,6 +32,8 @@ from hand_object_recon.reconstructors.pdfnet.prediction import HandPoints, Hands
 from hand_object_recon.reconstructors.pdfnet.square_image import SquareImage
 
 FloatArray = NDArray[np.floating[Any]]
+
+_SOME_DISTANCE_M: Final = 0.5
 
 
 class TwoHalves(Protocol):
@@ -60,6 +65,12 @@ class FoundHand:
     vertices_m: FloatArray
     has_points: bool
 
+    def moved(self, motion: RigidMotion) -> FoundHand:
+        """The hand somewhere else."""
+        return replace(
+            self, joints_m=motion.of(self.joints_m), vertices_m=motion.of(self.vertices_m)
+        )
+
 
 class HandLook:
     """Asks a network about frames."""
@@ -90,10 +101,15 @@ class HandLook:
         if options.sides_by_detector:
             cells = detected_cells(hands, square.to_square, options.image_size)
             seen = seen_by_sides(seen, cells.to(self._device))
+            seen = seen._replace(presence_logits=presence_of_either(seen))
         points = self._points(square, seen, choice, np.random.default_rng(frame.stamp_ns))
         camera = torch.from_numpy(square.camera_matrix)[None].to(self._device, torch.float32)
-        answer = self._network.reconstruct(seen, points, camera)
-        return _found(seen, points, answer)
+        found = _found(seen, points, self._network.reconstruct(seen, points, camera))
+        if options.sides_by_detector:
+            found = {side: found[side] for side in {hand.side for hand in hands}}
+        if options.centered_points:
+            found = {side: _before_camera(one, hands, frame) for side, one in found.items()}
+        return found
 
     def _images(self, square: SquareImage) -> Tensor:
         """(1, C, S, S)."""
@@ -134,6 +150,17 @@ def _keypoints_or_corners_px(hand: HandDetection) -> FloatArray:
     box = hand.box
     half = np.array([box.width, box.height]) / (2 * BOX_MARGIN)
     return np.stack([box.center - half, box.center + half])
+
+
+def _before_camera(found: FoundHand, hands: Sequence[HandDetection], frame: RgbdFrame) -> FoundHand:
+    """A hand whose place is counted from its points, if it has none: where its side was detected,
+    at a distance that only its size can tell."""
+    detected = [hand for hand in hands if hand.side is found.side]
+    if found.has_points or not detected:
+        return found
+    box = max(detected, key=lambda hand: hand.score).box
+    place_m = back_project(np.array(box.center), np.array(_SOME_DISTANCE_M), frame.camera)
+    return found.moved(RigidMotion(np.eye(3), place_m - found.joints_m.mean(axis=0)))
 
 
 def _found(

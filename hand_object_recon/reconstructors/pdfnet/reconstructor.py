@@ -15,6 +15,7 @@ from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import HandEstimate, HandTopology, TrackedHand
 from hand_object_recon.core.method_settings import PDFNetSettings
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.geometry.depth_turn import RigidMotion, motion_onto_depth
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.networks.device import device_for_runtime
 from hand_object_recon.networks.hand_estimates import NO_HAND, HandEstimates
@@ -121,15 +122,23 @@ class PDFNetReconstructor(Reconstructor):
         meshed = self._with_mesh(answer)
         if meshed is None:
             return None
-        faces = self._estimates.models[hand.side].topology.faces
-        offset_m = placement_offset(
-            frame, meshed, hand.detection, faces, lay_on_depth=self.config.pdfnet.lay_on_depth
-        )
-        joints_m = meshed.joints_m + offset_m
+        placed = self._placed(frame, hand, meshed)
+        joints_m = placed.joints_m
         if not (joints_m[:, 2] > 0.0).all():
             return None
         visibility = joints_seen_by_depth(frame, project(joints_m, frame.camera), joints_m[:, 2])
-        return self._estimates.of_hand(hand, joints_m, meshed.vertices_m + offset_m, visibility)
+        return self._estimates.of_hand(hand, joints_m, placed.vertices_m, visibility)
+
+    def _placed(self, frame: RgbdFrame, hand: TrackedHand, found: FoundHand) -> FoundHand:
+        """A found hand where it is, and turned onto the depth if it is laid on it."""
+        lay_on_depth = self.config.pdfnet.lay_on_depth
+        faces = self._estimates.models[hand.side].topology.faces
+        offset_m = placement_offset(frame, found, hand.detection, faces, lay_on_depth=lay_on_depth)
+        placed = found.moved(RigidMotion(np.eye(3), offset_m))
+        if not (lay_on_depth and self.config.depth_turn.enabled):
+            return placed
+        motion = motion_onto_depth(frame, placed.vertices_m, faces)
+        return placed if motion is None else placed.moved(motion)
 
     def _with_mesh(self, answer: FoundHand) -> FoundHand | None:
         """A hand with the network's mesh, or with the hand model's about the joints of a network

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.config import DepthTurnSettings, PipelineConfig
 from hand_object_recon.core.hands import (
     BoundingBox,
     HandDetection,
@@ -70,9 +70,10 @@ def weights(make_weights: Callable[..., Path]) -> Path:
 def build() -> Callable[..., PDFNetReconstructor]:
     """The plugin with a weights file, and with changed settings."""
 
-    def plugin(weights: Path, **settings: Any) -> PDFNetReconstructor:
+    def plugin(weights: Path, *, turns: bool = True, **settings: Any) -> PDFNetReconstructor:
         section = PDFNetSettings(**{"weights": str(weights), "device": "cpu", **settings})
-        return PDFNetReconstructor(PipelineConfig(pdfnet=section))
+        turn = DepthTurnSettings(enabled=turns)
+        return PDFNetReconstructor(PipelineConfig(pdfnet=section, depth_turn=turn))
 
     return plugin
 
@@ -201,6 +202,8 @@ class KnowingNetwork:
     too_far: float = 1.0
     gives_mesh: bool = True
     mixes_up_sides: bool = False
+    sees_masks: bool = True
+    turned_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
     images: list[Tensor] = field(default_factory=list)
     points: list[HandPoints] = field(default_factory=list)
     cameras: list[Tensor] = field(default_factory=list)
@@ -213,6 +216,8 @@ class KnowingNetwork:
             to_image, inside = square_matrix_of(hand.camera), np.full(len(hand.faces), 9.0)
             hand.painted(masks[hand.row], to_image, inside)
             presence[0, hand.row] = torch.logit(torch.tensor(self.presence.get(hand.side, 0.99)))
+        if not self.sees_masks:
+            masks[:] = -9.0
         if self.mixes_up_sides:
             masks = masks[::-1].copy()
         cells = torch.zeros(1, 2, SIZE // 4, SIZE // 4)
@@ -229,8 +234,9 @@ class KnowingNetwork:
         roots = torch.tensor([[[0.0, 0.0, 0.5]] * 2])
         for hand in self.hands:
             root_m = hand.joints_m[9]
-            vertices[0, hand.row] = torch.from_numpy(hand.vertices_m - root_m)
-            joints[0, hand.row] = torch.from_numpy(hand.joints_m - root_m)
+            turn = axis_angle_to_matrix(np.array(self.turned_rad))
+            vertices[0, hand.row] = torch.from_numpy((hand.vertices_m - root_m) @ turn.T)
+            joints[0, hand.row] = torch.from_numpy((hand.joints_m - root_m) @ turn.T)
             roots[0, hand.row] = self.too_far * torch.from_numpy(root_m)
         if not self.gives_mesh:
             vertices = vertices[:, :, :0]

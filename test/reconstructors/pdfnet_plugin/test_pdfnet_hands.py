@@ -132,6 +132,72 @@ def test_hands_stay_where_the_network_puts_them_if_that_is_asked_for(
         np.testing.assert_allclose(found.joints_m[9], 1.08 * true.joints_m[9], atol=1e-5)
 
 
+def test_a_hand_that_the_network_sees_turned_is_turned_onto_the_depth(
+    build: Build,
+    both_hands: BothHands,
+    tracked: Tracked,
+    frame_of: FrameOf,
+    show: Show,
+    weights: Path,
+) -> None:
+    hands = both_hands()
+    errors_m = {}
+    for turns in (False, True):
+        reconstructor = build(weights, turns=turns)
+        show(reconstructor, hands, turned_rad=(0.25, -0.15, 0.0))
+        output = reconstructor.reconstruct(frame_of(hands), tracked(hands))
+        gaps = [
+            np.linalg.norm(found.joints_m - true.joints_m, axis=1).mean()
+            for found, true in zip(output.hands, hands, strict=True)
+        ]
+        errors_m[turns] = np.array(gaps)
+    assert (errors_m[True] < 0.6 * errors_m[False]).all()
+
+
+@pytest.mark.parametrize("with_keypoints", [True, False])
+def test_a_hand_whose_mask_is_not_seen_is_put_where_it_was_detected(
+    build: Build,
+    both_hands: BothHands,
+    tracked: Tracked,
+    frame_of: FrameOf,
+    show: Show,
+    make_weights: MakeWeights,
+    with_keypoints: bool,
+) -> None:
+    reconstructor = build(make_weights(centered_points=True, sides_by_detector=True))
+    hands = both_hands()
+    show(reconstructor, hands, sees_masks=False, too_far=0.0)
+
+    tracks = tracked(hands, with_keypoints=with_keypoints)
+    output = reconstructor.reconstruct(frame_of(hands), tracks)
+
+    assert output.notes == (BY_SIZE,)
+    assert len(output.hands) == 2
+    for found, true in zip(output.hands, hands, strict=True):
+        np.testing.assert_allclose(found.joints_m, true.joints_m, atol=0.015)
+
+
+def test_a_side_that_was_not_detected_is_no_reason(
+    build: Build,
+    both_hands: BothHands,
+    tracked: Tracked,
+    frame_of: FrameOf,
+    show: Show,
+    make_weights: MakeWeights,
+) -> None:
+    """The network's left hand is where the right one was detected; the detector has the say."""
+    reconstructor = build(make_weights(sides_by_detector=True))
+    left, right = both_hands()
+    show(reconstructor, [left, right])
+    misplaced = replace(
+        tracked([left])[0], detection=replace(tracked([left])[0].detection, side=HandSide.RIGHT)
+    )
+
+    output = reconstructor.reconstruct(frame_of([left, right]), [misplaced])
+
+    assert output.left_out == {misplaced.track_id: ELSEWHERE}
+
+
 @pytest.mark.parametrize("side", list(HandSide))
 def test_a_hand_that_no_detector_found_is_not_given(
     build: Build,
