@@ -29,6 +29,7 @@ from hand_object_recon.training.exported_weights import export_weights
 from hand_object_recon.training.items import BatchOrder, StoreItems, item_loader
 from hand_object_recon.training.logs import TrainingLog
 from hand_object_recon.training.methods import build_method, weights_path
+from hand_object_recon.training.mixed_precision import WholeInputs
 from hand_object_recon.training.sample_store import SampleStore
 from hand_object_recon.training.schedule import learning_rate_factor
 from hand_object_recon.training.scoring import mean_scores, prediction_picture
@@ -358,6 +359,16 @@ class Training:
         self._fabric.barrier()
 
 
+def _precision(config: TrainingConfig) -> dict[str, Any]:
+    """Fabric's arguments about precision."""
+    if config.precision != "bf16-mixed":
+        return {"precision": config.precision}
+    is_cuda = config.accelerator == "cuda" or (
+        config.accelerator == "auto" and torch.cuda.is_available()
+    )
+    return {"plugins": WholeInputs(config.precision, "cuda" if is_cuda else "cpu")}
+
+
 def _fabric(config: TrainingConfig) -> Fabric:
     is_alone = config.devices * config.nodes == 1
     # Stages freeze branches, and losses leave heads out: not every parameter gets a gradient.
@@ -366,6 +377,6 @@ def _fabric(config: TrainingConfig) -> Fabric:
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.nodes,
-        precision=config.precision,
         strategy=strategy,
+        **_precision(config),
     )

@@ -8,18 +8,20 @@ from typing import Final
 import pytest
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from hand_object_recon.networks.trainable import Batch, TrainableMethod
 from hand_object_recon.training.config import load_training_config
 from hand_object_recon.training.items import StoreItems
 from hand_object_recon.training.methods import build_method
+from hand_object_recon.training.mixed_precision import WholeInputs
 from hand_object_recon.training.store_building import StoreSource, open_or_build_store
 
 CONFIGURATIONS: Final = Path(__file__).parents[2] / "config" / "train"
 METHODS: Final = ("h2onet", "gsdf", "pdfnet", "cross_branch", "intra_inter_graph")
 RECORDS: Final = 4
-MIXED: Final = Fabric(accelerator="cpu", precision="bf16-mixed")
+MIXED: Final = Fabric(accelerator="cpu", plugins=WholeInputs("bf16-mixed", "cpu"))
 """As the training engine has it."""
 
 
@@ -34,6 +36,25 @@ def method_and_batch(name: str, folder: Path) -> tuple[TrainableMethod, Batch]:
     method = build_method(name, options)
     items = StoreItems(store, method, None)
     return method, default_collate([items[0, place % len(items)] for place in range(RECORDS)])
+
+
+class Double(nn.Module):
+    """A layer, and what the network was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.layer(values).dtype == torch.bfloat16
+        return values, self.layer(values)
+
+
+def test_what_a_network_is_given_is_not_rounded() -> None:
+    focal_px = torch.tensor([[501.3]])
+    given, answer = MIXED.setup_module(Double())(focal_px)
+    assert torch.equal(given, focal_px)
+    assert answer.dtype == torch.float32
 
 
 @pytest.mark.parametrize("name", METHODS)

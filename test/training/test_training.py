@@ -9,17 +9,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 import yaml
+from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from hand_object_recon.core.errors import ConfigError, InvalidValueError
+from hand_object_recon.networks.trainable import Batch
 from hand_object_recon.networks.weights import Weights, load_weights, read_weights, save_weights
+from hand_object_recon.reconstructors.h2onet.options import H2ONetOptions
 from hand_object_recon.reconstructors.h2onet.trained_network import load_trained_network
-from hand_object_recon.training import methods
+from hand_object_recon.reconstructors.h2onet.training import H2ONetTraining
+from hand_object_recon.training import engine, methods
 from hand_object_recon.training.checkpoints import CHECKPOINT_FILE, load_checkpoint
 from hand_object_recon.training.config import TrainingConfig, load_training_config
 from hand_object_recon.training.engine import Training
@@ -331,6 +335,48 @@ def test_a_stage_can_begin_with_the_weights_that_a_method_ships(
     monkeypatch.setattr(methods, "files", lambda package: tmp_path)
     with pytest.raises(ConfigError, match="gsdf"):
         weights_path(Path("gsdf"))
+
+
+class Faulty(H2ONetTraining):
+    """Its loss is not a number in the batches that are named."""
+
+    faults: ClassVar[set[int]] = set()
+
+    def __init__(self, options: H2ONetOptions) -> None:
+        super().__init__(options)
+        self._batches = 0
+
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        self._batches += 1
+        factor = torch.nan if self._batches in self.faults else 1.0
+        return {name: factor * loss for name, loss in super().losses(network, batch).items()}
+
+
+@pytest.mark.parametrize(("faults", "ends"), [({2}, True), (set(range(2, 40)), False)])
+def test_a_batch_whose_gradient_is_not_finite_is_passed_over_and_many_are_not(
+    training_values: MakeValues,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    faults: set[int],
+    ends: bool,
+) -> None:
+    said: list[str] = []
+
+    monkeypatch.setattr(engine, "build_method", lambda _, options: Faulty(H2ONetOptions(**options)))
+    monkeypatch.setattr(Faulty, "faults", faults)
+    stage = {"name": "one", "epochs": 20.0, "learning_rate": 1e-3}
+    values = training_values(gradient_clip=1.0, stages=[stage], validate_epochs=20.0)
+    training = Training(
+        TrainingConfig.model_validate(values), tmp_path, TrainingEvents(say=said.append)
+    )
+    if not ends:
+        with pytest.raises(ConfigError, match="11 times in a row"):
+            training.run()
+        return
+    assert training.run()
+    assert said == ["step 2 of stage one: passed over, its gradient is not finite"]
+    weights = load_weights(tmp_path / "one.safetensors", "h2onet").tensors
+    assert all(bool(value.isfinite().all()) for value in weights.values())
 
 
 def test_a_folder_with_a_training_is_not_overwritten(
