@@ -299,9 +299,11 @@ class AsCostlyAs:
 
 @pytest.mark.slow
 @pytest.mark.timing
-@pytest.mark.parametrize(("cells", "least_ratio"), [(64, 3.0), (128, 10.0)])
+@pytest.mark.parametrize(("cells", "least_ratio"), [(64, 6.0), (128, 20.0)])
 @torch.no_grad()
 def test_meshes_cost_a_fraction_of_asking_every_point(cells: int, least_ratio: float) -> None:
+    """The authors ask a grid in the whole cube to find the smaller one, and one in that; ours
+    finds both as well."""
     torch.set_num_threads(1)
     rest_m = rest_keypoints(load_hand_model("open_hand", HandSide.RIGHT))
     network = GSDFNetwork(rest_m, Conventions(), Sharing.SINGLE, width=32, doublings=2).eval()
@@ -318,13 +320,14 @@ def test_meshes_cost_a_fraction_of_asking_every_point(cells: int, least_ratio: f
     _, mesh_ms = cpu_ms(lambda: [surface_of(one) for one in (first.hand, first.object)])
     some = 2.0 * torch.rand(2**14, 3) - 1.0
     _, some_ms = cpu_ms(lambda: network.distances(scene, some[None]))
-    dense_ms = some_ms * (cells + 1) ** 3 / len(some)
+    grid_ms = some_ms * (cells + 1) ** 3 / len(some)
+    ours_ms, authors_ms = fold_ms + extract_ms, 2 * grid_ms
     print(
         f"{cells} cells: encode {encode_ms:.0f} ms, fold {fold_ms:.0f}, search {extract_ms:.0f}, "
-        f"following {follow_ms:.0f}, both meshes {mesh_ms:.0f}; every point {dense_ms:.0f}, "
-        f"{dense_ms / extract_ms:.1f} times the search"
+        f"following {follow_ms:.0f}, both meshes {mesh_ms:.0f}; every point of one grid "
+        f"{grid_ms:.0f}, of both {authors_ms:.0f}, {authors_ms / ours_ms:.1f} times the search"
     )
-    assert dense_ms > least_ratio * extract_ms
+    assert authors_ms > least_ratio * ours_ms
 
 
 def cpu_ms(function: Callable[[], Result]) -> tuple[Result, float]:
