@@ -231,9 +231,11 @@ def test_a_comparison_with_every_point_says_what_was_lost(extraction: Extraction
     assert with_crumb.surface_gap_voxels < 1e-2
     moved = compare_with_dense(box_like(2 * spacing), extraction.object)
     assert moved.surface_gap_voxels == pytest.approx(2.0, abs=0.3)
-    assert compare_with_dense(
-        lambda points: torch.ones(len(points)), extraction.object
-    ) == DenseComparison(np.inf, inside_count(extraction), same.asked_share)
+    empty = compare_with_dense(lambda points: torch.ones(len(points)), extraction.object)
+    assert empty.dense_s > 0.0
+    assert empty == DenseComparison(
+        np.inf, inside_count(extraction), same.asked_share, empty.dense_s
+    )
 
 
 def inside_count(extraction: Extraction) -> int:
