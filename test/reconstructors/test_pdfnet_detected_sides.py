@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide
+from hand_object_recon.reconstructors.pdfnet.batch_points import as_in_use
 from hand_object_recon.reconstructors.pdfnet.detected_sides import (
     cells_of_joints,
     detected_cells,
     seen_by_sides,
 )
+from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
 from hand_object_recon.reconstructors.pdfnet.prediction import Pyramid, Seen
 
 SIZE = 64
@@ -111,3 +114,23 @@ def test_what_is_taken_for_either_hand_is_the_one_that_was_detected_there() -> N
     assert int((found.mask_logits > 0.0).sum()) == 64
     assert int(found.center_logits[0, LEFT].argmax()) == 7 * CELLS + 6
     assert (found.mask_logits[0, RIGHT] < -100.0).all()
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_training_learns_with_the_masks_of_use_where_that_is_asked_for(is_asked: bool) -> None:
+    options = PDFNetOptions(image_size=SIZE, points=64, neighbours=16, sides_by_detector=is_asked)
+    about_px = np.asarray(hand_about(28, 28).keypoints_px, dtype=np.float32)
+    rays = torch.from_numpy(np.column_stack([about_px, np.ones(21, dtype=np.float32)]))
+    batch = {
+        "joints_m": 0.5 * torch.stack([rays, rays])[None],  # seen by a camera of one pixel's focus
+        "camera": torch.eye(3)[None],
+        "is_present": torch.tensor([[True, False]]),
+    }
+    masks, centers = torch.full((1, 2, SIZE, SIZE), 3.0), torch.zeros(1, 2, CELLS, CELLS)
+    seen = Seen(centers, masks, None, None, Pyramid(None, centers, centers))
+
+    shown = as_in_use(seen, batch, options).mask_logits[0] > 0.0
+
+    assert bool(shown[LEFT, 28, 28])
+    assert bool(shown[LEFT, 60, 60]) is not is_asked
+    assert bool(shown[RIGHT].any()) is not is_asked

@@ -44,7 +44,6 @@ def points_by_masks(
     """How points of a batch are chosen on the masks that are seen."""
 
     def choose(seen: Seen) -> HandPoints:
-        seen = as_in_use(seen, batch, options)
         shares = OURS.mask_shares(seen.mask_logits.detach())
         arrays = (
             values.float().cpu().numpy() for values in (batch["depth_m"], shares, batch["camera"])

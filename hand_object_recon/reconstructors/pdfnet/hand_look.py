@@ -106,7 +106,8 @@ class HandLook:
         camera = torch.from_numpy(square.camera_matrix)[None].to(self._device, torch.float32)
         found = _found(seen, points, self._network.reconstruct(seen, points, camera))
         if options.sides_by_detector:
-            found = {side: found[side] for side in {hand.side for hand in hands}}
+            detected = {hand.side for hand in hands}
+            found = {side: one for side, one in found.items() if side in detected}
         if options.centered_points:
             found = {side: _before_camera(one, hands, frame) for side, one in found.items()}
         return found

@@ -143,7 +143,8 @@ class PDFNetTraining(TrainableMethod):
             return points_of(batch)
         # Drawn by torch's generator, which a resumed training goes on with.
         seed = int(torch.randint(1 << 31, (1,)))
-        return points_by_masks(batch, self.options, np.random.default_rng(seed))
+        choose = points_by_masks(batch, self.options, np.random.default_rng(seed))
+        return lambda seen: choose(as_in_use(seen, batch, self.options))
 
     def _found(self, network: nn.Module, batch: Batch) -> tuple[Seen, HandsPrediction]:
         """By the network's own masks and middles, as in use."""
