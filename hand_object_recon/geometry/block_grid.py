@@ -19,6 +19,7 @@ Field = Callable[[Tensor], Tensor]
 
 _HALF_DIAGONAL = 0.5 * math.sqrt(3.0)
 _STEEPEST_SHARE = 0.95
+_LEAST_STEEP = 0.5  # of the steepest: no field is taken for flatter than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +77,16 @@ class BlockGrid:
         children = (2 * parents[:, None] + _corners(parents)).flatten(0, 1)
         halved = BlockGrid(self.cube, _doubled(self.values), _doubled(self.may_cross), self.slope)
         found = field(halved.middles(children))
-        slope = _steepest(found.reshape(-1, 2, 2, 2), halved.block_edge, self.slope)
-        return halved._told(children, found, slope, share * halved.half_diagonal)
+        slopes = _slopes(found.reshape(-1, 2, 2, 2), halved.block_edge)
+        slope = _steepest(slopes, self.slope)
+        near = slopes.clamp(min=_LEAST_STEEP * slope).repeat_interleave(8)
+        return halved._told(children, found, slope, near * share * halved.half_diagonal)
 
     def asked_again(self, field: Field, share: float = 1.0) -> BlockGrid:
         """The function asked at the middles of the blocks that may cross, to leave out more."""
         blocks = self.may_cross.nonzero()
         found = field(self.middles(blocks))
-        return self._told(blocks, found, self.slope, share * self.half_diagonal)
+        return self._told(blocks, found, self.slope, self.slope * share * self.half_diagonal)
 
     def moved_to(self, cube: Cube, count: int) -> BlockGrid:
         """What is known here about another cube's blocks, which must not be smaller than these.
@@ -113,13 +116,13 @@ class BlockGrid:
         values = torch.where(is_within, values, values.abs().max())
         return BlockGrid(cube, values, may_cross, self.slope)
 
-    def _told(self, blocks: Tensor, found: Tensor, slope: float, reach: float) -> BlockGrid:
+    def _told(self, blocks: Tensor, found: Tensor, slope: float, most: float | Tensor) -> BlockGrid:
         """With the values found at the middles of (N, 3) blocks; of these and no others those may
-        cross whose middle is not farther than ``reach`` from the surface."""
+        cross where the value is ``most`` at most."""
         values = self.values.clone()
         values[blocks.unbind(dim=1)] = found
         may_cross = torch.zeros_like(self.may_cross)
-        may_cross[blocks.unbind(dim=1)] = found.abs() <= slope * reach
+        may_cross[blocks.unbind(dim=1)] = found.abs() <= most
         return BlockGrid(self.cube, values, may_cross, slope)
 
 
@@ -138,21 +141,24 @@ def sweep(field: Field, cube: Cube, count: int, trusted: float, device: torch.de
     groups = found.reshape(nothing.shape).unfold(0, 2, 2).unfold(1, 2, 2).unfold(2, 2, 2)
     groups = groups.reshape(-1, 2, 2, 2)
     is_near = (groups.abs() <= trusted).flatten(1).any(dim=1)
-    slope = _steepest(groups[is_near], grid.block_edge, 0.0)
-    told = grid._told(blocks, found, slope, grid.half_diagonal)
+    slope = _steepest(_slopes(groups[is_near], grid.block_edge), 0.0)
+    told = grid._told(blocks, found, slope, slope * grid.half_diagonal)
     return replace(told, may_cross=told.may_cross & (told.values.abs() <= trusted))
 
 
-def _steepest(groups: Tensor, apart: float, otherwise: float) -> float:
-    """The length of the gradient, over groups (N, 2, 2, 2) of samples, that few exceed."""
-    if not len(groups):
-        return otherwise
+def _slopes(groups: Tensor, apart: float) -> Tensor:
+    """(N,) lengths of the gradient in groups (N, 2, 2, 2) of samples."""
     along = [
         (groups.select(axis, 1) - groups.select(axis, 0)).mean(dim=(1, 2)) / apart
         for axis in (1, 2, 3)
     ]
-    lengths = torch.stack(along, dim=1).norm(dim=1)
-    return float(lengths.quantile(_STEEPEST_SHARE))
+    lengths: Tensor = torch.stack(along, dim=1).norm(dim=1)
+    return lengths
+
+
+def _steepest(slopes: Tensor, otherwise: float) -> float:
+    """The slope that few exceed."""
+    return float(slopes.quantile(_STEEPEST_SHARE)) if len(slopes) else otherwise
 
 
 def _doubled(values: Tensor) -> Tensor:

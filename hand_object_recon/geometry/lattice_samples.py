@@ -1,8 +1,8 @@
 """A function sampled on a lattice, but only where its surface passes.
 
-The surface is the one that sampling every point would give: every cell that samples of either
-sign meet in has all of its corners asked, and from those the surface is followed into cells that
-nobody expected it in.
+What is known of blocks foretells the samples between their middles. Where foretold samples of
+either sign meet in a cell, its corners are asked, and from those the surface is followed into cells
+that nobody expected it in. So the surface is the one that sampling every point would give.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field
 
-_CELLS_PER_BLOCK = 2
+_CELLS_PER_BLOCK = 2  # so that a block's middle is a point of the lattice
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +54,8 @@ class LatticeSamples:
 
 def lattice_samples(field: Field, blocks: BlockGrid) -> LatticeSamples:
     """Samples on the cells of blocks, two along each edge of a block."""
-    cells = _CELLS_PER_BLOCK * blocks.count
-    lattice = _Lattice(field, blocks, cells)
-    corners = _steps(_CELLS_PER_BLOCK + 1, blocks.values.device)
-    first = _CELLS_PER_BLOCK * blocks.may_cross.nonzero()
-    wanted = lattice.numbers(first[:, None] + corners).flatten()
+    lattice = _Lattice(field, blocks)
+    wanted = lattice.expected()
     while len(wanted):
         wanted = lattice.ask(wanted)
     return lattice.samples(blocks)
@@ -67,21 +64,30 @@ def lattice_samples(field: Field, blocks: BlockGrid) -> LatticeSamples:
 class _Lattice:
     """The arrays that are filled while the surface is followed."""
 
-    def __init__(self, field: Field, blocks: BlockGrid, cells: int) -> None:
-        self._field, self._cells = field, cells
-        self._points = cells + 1
+    def __init__(self, field: Field, blocks: BlockGrid) -> None:
+        self._field, self._cells = field, _CELLS_PER_BLOCK * blocks.count
+        self._points = self._cells + 1
         device = blocks.values.device
-        along = torch.arange(self._points, device=device).div(
-            _CELLS_PER_BLOCK, rounding_mode="floor"
-        )
-        along = along.clamp(max=blocks.count - 1)
-        self._values = blocks.values[along][:, along][:, :, along].flatten()
+        self._values = _between_middles(blocks.values).flatten()
         self._is_asked = torch.zeros_like(self._values, dtype=torch.bool)
         self._is_crossed = torch.zeros_like(self._is_asked)
         self._marks = torch.zeros_like(self._is_asked)
         self._corners = self.numbers(_steps(2, device))
         self._low = torch.tensor(blocks.cube.low, device=device)
-        self._spacing = blocks.cube.edge / cells
+        self._spacing = blocks.cube.edge / self._cells
+
+    def expected(self) -> Tensor:
+        """Points of the cells that the surface passes through as far as is foretold."""
+        is_inside = (self._values < 0).reshape((self._points,) * 3)
+        is_any, is_all = is_inside, is_inside
+        for axis in range(3):
+            low, high = (
+                (slice(None),) * axis + (slice(-1),),
+                (slice(None),) * axis + (slice(1, None),),
+            )
+            is_any, is_all = is_any[low] | is_any[high], is_all[low] & is_all[high]
+        cells = self.numbers((is_any & ~is_all).nonzero())
+        return (cells[:, None] + self._corners).flatten()
 
     def numbers(self, places: Tensor) -> Tensor:
         """(..., 3) places to numbers in the flattened lattice; a cell has its first corner's."""
@@ -132,6 +138,18 @@ class _Lattice:
             ],
             dim=1,
         )
+
+
+def _between_middles(values: Tensor) -> Tensor:
+    """(2n + 1)^3 values at the corners of half blocks, linear between the middles of n^3 blocks."""
+    for axis in range(3):
+        middles = values.movedim(axis, 0)
+        corners = middles.new_empty((2 * len(middles) + 1, *middles.shape[1:]))
+        corners[1::2] = middles
+        torch.add(middles[:-1], middles[1:], out=corners[2:-1:2]).mul_(0.5)
+        corners[0], corners[-1] = middles[0], middles[-1]
+        values = corners.movedim(0, axis)
+    return values
 
 
 def _steps(count: int, device: torch.device) -> Tensor:

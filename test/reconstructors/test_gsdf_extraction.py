@@ -23,6 +23,7 @@ from hand_object_recon.reconstructors.gsdf.conventions import Conventions
 from hand_object_recon.reconstructors.gsdf.dense_comparison import (
     DenseComparison,
     compare_with_dense,
+    dense_values,
 )
 from hand_object_recon.reconstructors.gsdf.folded_field import FoldedField, folded_fields
 from hand_object_recon.reconstructors.gsdf.hand_frames import rest_keypoints
@@ -219,23 +220,25 @@ def test_without_a_frame_before_the_whole_cube_is_searched(before: Extraction) -
 
 
 def test_a_comparison_with_every_point_says_what_was_lost(extraction: Extraction) -> None:
-    same = compare_with_dense(box_like(), extraction.object)
+    samples = extraction.object
+    same = compared(box_like(), samples)
     assert same.surface_gap_voxels < 1e-2
     assert same.largest_lost_voxels == 0
-    assert same.asked_share == pytest.approx(extraction.object.asked / 129**3)
-    cells, radius = 4, 4 * extraction.object.spacing
-    low, spacing = torch.tensor(extraction.cube.low), extraction.object.spacing
-    corner = tuple((low + (cells + 2) * spacing).tolist())
-    with_crumb = compare_with_dense(with_ball(box_like(), corner, radius), extraction.object)
+    assert same.asked_share == pytest.approx(samples.asked / 129**3)
+    cells, radius = 4, 4 * samples.spacing
+    corner = tuple((torch.tensor(extraction.cube.low) + (cells + 2) * samples.spacing).tolist())
+    with_crumb = compared(with_ball(box_like(), corner, radius), samples)
     assert with_crumb.largest_lost_voxels == pytest.approx(4 / 3 * np.pi * cells**3, rel=0.1)
     assert with_crumb.surface_gap_voxels < 1e-2
-    moved = compare_with_dense(box_like(2 * spacing), extraction.object)
+    moved = compared(box_like(2 * samples.spacing), samples)
     assert moved.surface_gap_voxels == pytest.approx(2.0, abs=0.3)
-    empty = compare_with_dense(lambda points: torch.ones(len(points)), extraction.object)
-    assert empty.dense_s > 0.0
-    assert empty == DenseComparison(
-        np.inf, inside_count(extraction), same.asked_share, empty.dense_s
-    )
+    empty = compared(lambda points: torch.ones(len(points)), samples)
+    assert empty == DenseComparison(np.inf, inside_count(extraction), same.asked_share)
+
+
+def compared(field: Field, samples: LatticeSamples) -> DenseComparison:
+    (values,) = dense_values(lambda points: [field(points)], samples)
+    return compare_with_dense(samples, values)
 
 
 def inside_count(extraction: Extraction) -> int:

@@ -82,15 +82,15 @@ def test_it_reports_hand_and_object_and_the_worst(
 
 
 def test_it_holds_up_to_half_a_voxel_and_fifty_lost_ones() -> None:
-    fine = DenseComparison(0.5, 50, 0.02, dense_s=3.0)
+    fine = DenseComparison(0.5, 50, 0.02)
 
     def record(held: DenseComparison, search_s: float = 0.5) -> RecordComparison:
-        return RecordComparison(fine, held, search_s, fine.dense_s + held.dense_s)
+        return RecordComparison(fine, held, search_s, dense_s=10.0)
 
     assert holds([record(fine)])
-    assert not holds([record(fine), record(DenseComparison(0.51, 0, 0.02, 3.0))])
-    assert not holds([record(DenseComparison(0.0, 51, 0.02, 3.0)), record(fine)])
-    surfaces, times = summary([record(DenseComparison(0.1, 60, 0.04, 7.0))]).split("\n")
+    assert not holds([record(fine), record(DenseComparison(0.51, 0, 0.02))])
+    assert not holds([record(DenseComparison(0.0, 51, 0.02)), record(fine)])
+    surfaces, times = summary([record(DenseComparison(0.1, 60, 0.04))]).split("\n")
     assert surfaces == (
         "2 surfaces: worst gap 0.500 voxels, largest lost part 60 voxels, 3.0 % of the points asked"
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from hand_object_recon.geometry.block_grid import Field
 from hand_object_recon.geometry.isosurface import isosurface
 from hand_object_recon.geometry.lattice_samples import LatticeSamples
 from hand_object_recon.geometry.mesh_components import largest_component
@@ -29,39 +29,36 @@ class DenseComparison:
         Samples of the largest connected group that has the wrong sign.
     asked_share
         Of all points of the lattice.
-    dense_s
-        Seconds of processor time that asking at all of them took.
     """
 
     surface_gap_voxels: float
     largest_lost_voxels: int
     asked_share: float
-    dense_s: float
 
 
-def compare_with_dense(field: Field, samples: LatticeSamples) -> DenseComparison:
-    """Ask a field at every point of the samples' lattice, and compare."""
-    begun_s = time.process_time()
-    dense = _dense_values(field, samples)
-    dense_s = time.process_time() - begun_s
+def compare_with_dense(samples: LatticeSamples, dense: NDArray[np.float32]) -> DenseComparison:
+    """Compare samples with all ``dense_values`` of their field."""
     searched = samples.values.cpu().numpy()
     return DenseComparison(
         surface_gap_voxels=_gap(_largest_part(searched), _largest_part(dense)),
         largest_lost_voxels=_largest_group((searched < 0.0) != (dense < 0.0)),
         asked_share=samples.asked / dense.size,
-        dense_s=dense_s,
     )
 
 
-def _dense_values(field: Field, samples: LatticeSamples) -> NDArray[np.float32]:
+def dense_values(
+    fields: Callable[[Tensor], Sequence[Tensor]], samples: LatticeSamples
+) -> list[NDArray[np.float32]]:
+    """What fields that are asked together answer at every point of the samples' lattice, each
+    (n + 1, n + 1, n + 1)."""
     device = samples.values.device
     along = torch.arange(samples.cells + 1, device=device)
     low = torch.tensor(samples.cube.low, device=device)
     planes = []
     for number in along:
         places = torch.cartesian_prod(number[None], along, along) * samples.spacing
-        planes.append(field(low + places).cpu().numpy())
-    return np.stack(planes).reshape(samples.values.shape)
+        planes.append(torch.stack(tuple(fields(low + places))).cpu().numpy())
+    return list(np.stack(planes, axis=1).reshape(-1, *samples.values.shape))
 
 
 def _largest_part(values: NDArray[np.float32]) -> FloatArray:

@@ -7,12 +7,14 @@ first only to place the second, the second only near the surfaces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field, sweep
 from hand_object_recon.geometry.isosurface import isosurface
@@ -27,7 +29,7 @@ TRUSTED: Final = 0.04
 
 _WHOLE: Final = Cube((-1.0, -1.0, -1.0), 2.0)
 _SWEPT_BLOCKS: Final = 32
-_SPLITS: Final = 2
+_EXTREME_BLOCKS: Final = 2
 _MARGIN_BLOCKS: Final = 2
 _CELLS_PER_BLOCK: Final = 4
 _NEAR_SHARE: Final = 0.7  # of a block's half diagonal, for blocks of a known neighbourhood
@@ -65,7 +67,7 @@ def extract(
     None where nothing is. ``cells`` along each edge of the cube: a multiple of 8.
     """
     grids = [search(field, device) for field in (hand, held)]
-    cube = cube_around(grids)
+    cube = cube_around((hand, held), grids)
     if cube is None:
         return None
     return Extraction(
@@ -90,24 +92,47 @@ def extract_following(
 
 
 def search(field: Field, device: torch.device) -> BlockGrid:
-    """Where in the whole cube a field's surface may be, as fine as the authors look first."""
-    grid = sweep(field, _WHOLE, _SWEPT_BLOCKS, TRUSTED, device)
-    for _ in range(_SPLITS):
-        grid = grid.split(field)
-    return grid
+    """Where in the whole cube a field's surface may be, half as fine as the authors look first."""
+    return sweep(field, _WHOLE, _SWEPT_BLOCKS, TRUSTED, device).split(field)
 
 
-def cube_around(grids: list[BlockGrid]) -> Cube | None:
-    """The cube about the box of all blocks inside, with a margin; None where none is."""
-    inside = torch.stack([grid.values < 0 for grid in grids]).any(dim=0).nonzero()
-    if not len(inside):
+def cube_around(fields: Sequence[Field], grids: Sequence[BlockGrid]) -> Cube | None:
+    """The cube about the box of all that is inside, with a margin; None where nothing is.
+
+    The box is as fine as the authors look: blocks that it may end in are split once more.
+    """
+    extreme = _far_out(grids)
+    if extreme is None:
         return None
-    block = grids[0].block_edge
+    pairs = zip(fields, grids, strict=True)
+    halved = [
+        replace(grid, may_cross=grid.may_cross & extreme).split(field) for field, grid in pairs
+    ]
+    inside = _inside(halved)
+    block = halved[0].block_edge
     low = _WHOLE.low[0] + (inside.amin(dim=0) - _MARGIN_BLOCKS).double() * block
     high = _WHOLE.low[0] + (inside.amax(dim=0) + 1 + _MARGIN_BLOCKS).double() * block
     edge = float((high - low).max())
     x, y, z = ((low + high - edge) / 2).tolist()
     return Cube((x, y, z), edge)
+
+
+def _far_out(grids: Sequence[BlockGrid]) -> Tensor | None:
+    """(n, n, n) the blocks that are as far out as any inside, or nearly; None where none is."""
+    inside = _inside(grids)
+    if not len(inside):
+        return None
+    numbers = torch.arange(grids[0].count, device=inside.device)[:, None]
+    is_out = (numbers < inside.amin(dim=0) + _EXTREME_BLOCKS) | (
+        numbers > inside.amax(dim=0) - _EXTREME_BLOCKS
+    )
+    x, y, z = is_out.unbind(dim=1)
+    return x[:, None, None] | y[:, None] | z
+
+
+def _inside(grids: Sequence[BlockGrid]) -> Tensor:
+    """(N, 3) numbers of the blocks that any field is below zero in."""
+    return torch.stack([grid.values < 0 for grid in grids]).any(dim=0).nonzero()
 
 
 def sample_in(field: Field, grid: BlockGrid, cube: Cube, cells: int) -> LatticeSamples:
