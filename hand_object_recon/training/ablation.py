@@ -40,14 +40,18 @@ class Ablation:
     def run(self, rows: Iterable[str] = ()) -> bool:
         """Train what is not trained yet, of all rows or of some; whether the end was reached.
 
+        Every row is trained with the first seed before any is with the next, so that there is a
+        whole table early.
+
         Raises
         ------
         ConfigError
             There is no such row, a training in the folder is another one, or there is nothing to
             make samples from.
         """
-        for row in self._chosen(tuple(rows)):
-            for seed in self._config.seeds:
+        chosen = self._chosen(tuple(rows))
+        for seed in self._config.seeds:
+            for row in chosen:
                 if self._is_stopping or not self._train(row, seed):
                     return False
                 self._score(row, seed)

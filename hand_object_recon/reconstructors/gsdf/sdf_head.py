@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from hand_object_recon.networks.random_dropout import dropout
+
 _DROPPED: Final = 0.2
 
 
@@ -28,7 +30,7 @@ class SdfHead(nn.Module):
             if number == 2:
                 values = torch.cat([values, features], dim=-1)
             values = functional.relu(layer(values))
-            values = functional.dropout(values, _DROPPED, self.training)
+            values = dropout(values, _DROPPED) if self.training else values
         distances: Tensor = self.last(values)[..., 0]
         return distances.tanh()
 
