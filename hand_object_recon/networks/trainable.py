@@ -32,11 +32,15 @@ class TrainableMethod(ABC):
     earlier_s
         How long before the current record those lie that the method sees with it, newest
         first; empty for a method of single frames.
+    record_extras
+        Those of ``record_settings`` that, if on, only add something to a record: a store that has
+        it is taken where it is not asked for.
     """
 
     name: ClassVar[str]
     options: BaseModel
     earlier_s: tuple[float, ...] = ()
+    record_extras: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def build_network(self) -> nn.Module:

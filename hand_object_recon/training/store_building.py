@@ -86,11 +86,12 @@ def open_or_build_store(
     ConfigError
         There is nothing to make it from, or it was made from something else.
     """
-    settings = build_method(method, options).record_settings()
+    trained = build_method(method, options)
+    settings = trained.record_settings()
     identity = {"method": method, **settings, "source": source.identity()}
     if (folder / META_FILE).exists():
         found = read_meta(folder)["identity"]
-        if source.is_given and found != identity:
+        if source.is_given and not _serves(found, identity, trained.record_extras):
             raise ConfigError(
                 f"the store in {folder} was made from {found}, the configuration says {identity}; "
                 "name another folder, or remove this one"
@@ -98,6 +99,12 @@ def open_or_build_store(
         return SampleStore(folder)
     _build(folder, method, options, source, identity, workers, on_progress)
     return _opened(folder, method, source)
+
+
+def _serves(found: Mapping[str, Any], asked: Mapping[str, Any], extras: Iterable[str]) -> bool:
+    """Whether a store is what is asked for, but for extras that it has and nobody asks for."""
+    unasked = {name: asked[name] for name in extras if found.get(name) and not asked[name]}
+    return {**found, **unasked} == asked
 
 
 def _opened(folder: Path, method: str, source: StoreSource) -> SampleStore:

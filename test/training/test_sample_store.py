@@ -93,6 +93,21 @@ def test_a_store_of_another_source_is_not_taken_silently(store_folder: Path) -> 
         open_or_build_store(store_folder, "h2onet", {}, other, 0, lambda *_: None)
 
 
+def test_a_store_with_depth_serves_who_asks_for_none_but_not_the_other_way(tmp_path: Path) -> None:
+    source = StoreSource("val", SyntheticData(takes=1, frames_per_take=3, size_px=96), None)
+
+    def opened(folder: Path, *, with_depth: bool) -> SampleStore:
+        options = {"image_size": 64, "with_depth": with_depth}
+        return open_or_build_store(folder, "intra_inter_graph", options, source, 0, lambda *_: None)
+
+    count = len(opened(tmp_path / "depth", with_depth=True))
+    assert count > 0
+    assert len(opened(tmp_path / "depth", with_depth=False)) == count
+    opened(tmp_path / "colour", with_depth=False)
+    with pytest.raises(ConfigError, match="was made from"):
+        opened(tmp_path / "colour", with_depth=True)
+
+
 def test_a_store_of_other_record_settings_is_not_taken_silently(
     store: SampleStore, store_folder: Path
 ) -> None:

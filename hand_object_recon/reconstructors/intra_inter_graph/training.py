@@ -43,6 +43,7 @@ class IntraInterGraphTraining(TrainableMethod):
 
     name: ClassVar[str] = METHOD
     options: IntraInterGraphOptions
+    record_extras: ClassVar[tuple[str, ...]] = ("with_depth",)
 
     def __init__(self, options: IntraInterGraphOptions) -> None:
         self.options = options
