@@ -97,7 +97,7 @@ def test_a_store_with_depth_serves_who_asks_for_none_but_not_the_other_way(tmp_p
     source = StoreSource("val", SyntheticData(takes=1, frames_per_take=3, size_px=96), None)
 
     def opened(folder: Path, *, with_depth: bool) -> SampleStore:
-        options = {"image_size": 64, "with_depth": with_depth}
+        options = {"image_size": 64, "hourglass_depth": 3, "with_depth": with_depth}
         return open_or_build_store(folder, "intra_inter_graph", options, source, 0, lambda *_: None)
 
     count = len(opened(tmp_path / "depth", with_depth=True))
