@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field
+from hand_object_recon.geometry.torch_isosurface import crossed_cells
 
 _CELLS_PER_BLOCK = 2  # so that a block's middle is a point of the lattice
 
@@ -79,14 +80,7 @@ class _Lattice:
     def expected(self) -> Tensor:
         """Points of the cells that the surface passes through as far as is foretold."""
         is_inside = (self._values < 0).reshape((self._points,) * 3)
-        is_any, is_all = is_inside, is_inside
-        for axis in range(3):
-            low, high = (
-                (slice(None),) * axis + (slice(-1),),
-                (slice(None),) * axis + (slice(1, None),),
-            )
-            is_any, is_all = is_any[low] | is_any[high], is_all[low] & is_all[high]
-        cells = self.numbers((is_any & ~is_all).nonzero())
+        cells = self.numbers(crossed_cells(is_inside))
         return (cells[:, None] + self._corners).flatten()
 
     def numbers(self, places: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field, sweep
 from hand_object_recon.geometry.isosurface import isosurface
 from hand_object_recon.geometry.lattice_samples import LatticeSamples, lattice_samples
 from hand_object_recon.geometry.mesh_components import largest_component
+from hand_object_recon.geometry.torch_isosurface import torch_isosurface
 
 CELLS: Final = 128
 """Cells along each edge of the cube around hand and object."""
@@ -148,16 +149,24 @@ def sample_in(field: Field, grid: BlockGrid, cube: Cube, cells: int) -> LatticeS
 
 def surface_of(samples: LatticeSamples) -> Surface | None:
     """The largest part of a field's surface, closed where it leaves the cube; None without one."""
-    values = samples.values.cpu().numpy().copy()
+    values = samples.values.clone()
     for axis in range(3):
         for side in (0, -1):
-            border = np.moveaxis(values, axis, 0)[side]
-            np.maximum(border, _OUTSIDE, out=border)
-    mesh = isosurface(values, origin=samples.cube.low, spacing=samples.spacing)
-    vertices, faces = largest_component(mesh.vertices, mesh.faces)
+            values.select(axis, side).clamp_(min=_OUTSIDE)
+    vertices, faces = largest_component(*_mesh(values, samples))
     if not len(faces):
         return None
     return Surface(vertices.astype(np.float32), faces)
+
+
+def _mesh(values: Tensor, samples: LatticeSamples) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Of all parts; samples on a GPU stay there."""
+    if values.is_cuda:
+        low = torch.tensor(samples.cube.low, device=values.device)
+        vertices, faces = torch_isosurface(values, low, samples.spacing)
+        return vertices.cpu().numpy(), faces.int().cpu().numpy()
+    mesh = isosurface(values.numpy(), origin=samples.cube.low, spacing=samples.spacing)
+    return mesh.vertices, mesh.faces
 
 
 def _follow(field: Field, before: LatticeSamples) -> LatticeSamples:
