@@ -246,10 +246,16 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
     target: Any = values
     for section in sections:
         target = _inner(target, section, assignment)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"--set {assignment!r}: the value is not valid YAML: {' '.join(str(error).split())}"
+        ) from None
     if isinstance(target, list):
-        target[_place(target, name, assignment)] = yaml.safe_load(text)
+        target[_place(target, name, assignment)] = value
     else:
-        target[name] = yaml.safe_load(text)
+        target[name] = value
 
 
 def _inner(target: Any, section: str, assignment: str) -> Any:

@@ -420,5 +420,7 @@ def test_settings_are_changed_by_name_and_wrong_ones_are_named(
     assert (changed.batch_size, changed.stages[0].epochs) == (3, 7)
     with pytest.raises(ConfigError, match="batch_size is 0"):
         load_training_config(path, ["batch_size=0"])
+    with pytest.raises(ConfigError, match="the value is not valid YAML"):
+        load_training_config(path, ["stages.0.frozen=[a"])
     with pytest.raises(ConfigError, match="'4' is not one of 0 to 0"):
         load_training_config(path, ["stages.4.epochs=7"])
