@@ -81,10 +81,10 @@ class CrossBranchSettings(CompiledNetworkSettings):
         False,
         "weights is a checkpoint of ObMan's baseline (obman_train), and hand_model is MANO.",
     )
-    depth_source: Literal["as_trained", "sensor", "estimated", "both"] = setting(
+    depth_source: Literal["as_trained", "sensor", "estimated", "both", "none"] = setting(
         "as_trained",
-        "What the network sees beside colour: measured depth, depth estimated from colour, or "
-        "measured depth whose holes are filled with the estimate.",
+        "What the network sees beside colour: measured depth, depth estimated from colour, "
+        "measured depth whose holes are filled with the estimate, or nothing.",
     )
 
 

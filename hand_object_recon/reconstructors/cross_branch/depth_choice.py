@@ -65,7 +65,7 @@ class DepthChoice:
 
 
 def _require_channel(asked: DepthSource, trained: DepthSource) -> None:
-    if trained is DepthSource.NONE:
+    if trained is DepthSource.NONE and asked is not trained:
         raise ConfigError(
             f"cross_branch.depth_source is {asked.value!r}, and the network of "
             "cross_branch.weights reads no depth; set it to 'as_trained'"

@@ -86,6 +86,9 @@ def test_an_estimate_that_no_hand_is_shown_is_not_made(make_weights: MakeWeights
         ("both", "estimated", "estimated"),
         ("estimated", "both", "both"),
         ("estimated", "sensor", "sensor"),
+        ("both", "none", "none"),
+        ("sensor", "none", "none"),
+        ("none", "none", "none"),
         ("both", "both", "both"),
     ],
 )
