@@ -208,6 +208,11 @@ class HeldObjectSettings(Section):
     enabled: bool = setting(
         True, "Model and track what hands hold, unless the reconstructor gives objects itself."
     )
+    prefer_depth: bool = setting(
+        False,
+        "Model held objects from depth even where the reconstructor gives its own, which are "
+        "dropped then.",
+    )
     max_size_m: float = setting(
         0.30, "Largest extent of an object; farther parts are not taken for it.", ge=0.05, le=1.0
     )

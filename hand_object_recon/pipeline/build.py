@@ -26,7 +26,8 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
     reconstructor = reconstructor_class(config)
     card = reconstructor.card
     topologies = reconstructor.topologies()
-    models_objects = config.held_object.enabled and not card.gives_object
+    held = config.held_object
+    models_objects = held.enabled and (held.prefer_depth or not card.gives_object)
     return Pipeline(
         detector=detector_class(config),
         tracker=Tracker(config.tracker, card.history_frames),
@@ -35,6 +36,6 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
             topologies, is_metric=card.is_metric, turns=config.depth_turn.enabled
         ),
         smoother=Smoother(config.smoother),
-        held_objects=HeldObjects(config.held_object, topologies) if models_objects else None,
+        held_objects=HeldObjects(held, topologies) if models_objects else None,
         refinement=ContactRefinement(config.contact_refinement, config.hand_model),
     )

@@ -21,6 +21,7 @@ import numpy as np
 
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandEstimate, HandTopology
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.reconstructors.base import Reconstructor, ReconstructorOutput
 
@@ -60,6 +61,14 @@ class FarAway(Reconstructor):
 
 class Relative(FarAway):
     card = replace(FarAway.card, name="relative", is_metric=False)
+
+class Holding(FarAway):
+    card = replace(FarAway.card, name="holding", gives_object=True)
+
+    def reconstruct(self, frame, hands):
+        corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0]])
+        thing = ObjectEstimate(7, 1.0, np.eye(4), corners, np.int32([[0, 1, 2]]))
+        return replace(super().reconstruct(frame, hands), objects=(thing,))
 """
 
 BROKEN = "import a_library_nobody_has\n"
@@ -112,6 +121,19 @@ def test_the_card_says_whether_hands_are_placed(make_frame: Callable[..., RgbdFr
     relative = build_pipeline(config(reconstructor="pipeline_plugins:Relative")).process(frame)
     assert relative.reconstruction.hands == ()
     assert len(relative.notes) == 1
+
+
+@pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize(
+    ("held_object", "objects"),
+    [({}, [7]), ({"prefer_depth": True}, []), ({"prefer_depth": True, "enabled": False}, [7])],
+)
+def test_a_method_s_own_objects_are_given_unless_depth_is_preferred(
+    make_frame: Callable[..., RgbdFrame], held_object: dict[str, bool], objects: list[int]
+) -> None:
+    holding = config(reconstructor="pipeline_plugins:Holding", held_object=held_object)
+    found = build_pipeline(holding).process(make_frame()).reconstruction.objects
+    assert [thing.track_id for thing in found] == objects
 
 
 @pytest.mark.usefixtures("modules")
