@@ -86,6 +86,13 @@ class CrossBranchSettings(CompiledNetworkSettings):
         "What the network sees beside colour: measured depth, depth estimated from colour, "
         "measured depth whose holes are filled with the estimate, or nothing.",
     )
+    least_held: float = setting(
+        0.5,
+        "How likely the network must think it that a hand holds something to give an object.",
+        run_time=True,
+        ge=0.0,
+        le=1.0,
+    )
 
 
 class IntraInterGraphSettings(CompiledNetworkSettings):

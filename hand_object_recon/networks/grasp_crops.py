@@ -1,4 +1,4 @@
-"""Hands of an annotated frame that hold something, and the crops that show them."""
+"""Hands of an annotated frame with what they hold, and the crops that show them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,24 @@ class CropRule(str, Enum):
 def grasps(annotated: AnnotatedFrame) -> Iterator[tuple[HandAnnotation, Body]]:
     """Each hand that holds something and can be seen at all, with the first object that it holds,
     in the camera's axes."""
+    for hand, held in hands_and_held(annotated):
+        if held is not None:
+            yield hand, held
+
+
+def hands_and_held(annotated: AnnotatedFrame) -> Iterator[tuple[HandAnnotation, Body | None]]:
+    """Each hand that can be seen at all, with the first object that it holds; None where it holds
+    nothing for certain. Hands of which that is not known are left out."""
+    is_known = all(thing.held_by is not None for thing in annotated.truth.objects)
     for hand in annotated.truth.hands:
         held = _held_object(annotated, hand.side)
-        if held is not None and can_be_seen(hand):
-            yield hand, _object_body(held)
+        if can_be_seen(hand) and (is_known or held is not None):
+            yield hand, None if held is None else _object_body(held)
 
 
 def grasp_crop(
     hand: HandAnnotation,
-    held: Body,
+    held: Body | None,
     camera: CameraIntrinsics,
     rule: CropRule,
     enlargement: float,
@@ -91,12 +100,14 @@ def _object_body(thing: ObjectAnnotation) -> Body:
 
 
 def _framed_rays(
-    joints_m: FloatArray, held: Body, camera: CameraIntrinsics, rule: CropRule
+    joints_m: FloatArray, held: Body | None, camera: CameraIntrinsics, rule: CropRule
 ) -> FloatArray | None:
     """(N, 3) what the crop is cut around; None where not all of it is before the camera."""
     if rule is CropRule.IMAGE:
         corners = np.array([[0, 0], [camera.width, camera.height]], dtype=np.float64)
         return back_project(corners, np.ones(2), camera)
-    points = [joints_m] if rule is CropRule.HAND else [joints_m, held.vertices_m]
+    points = [joints_m]
+    if held is not None and rule is CropRule.HAND_AND_OBJECT:
+        points.append(held.vertices_m)
     rays = np.concatenate(points, dtype=np.float64)
     return rays if np.isfinite(project(rays, camera)).all() else None

@@ -291,6 +291,28 @@ def test_hands_that_hold_nothing_or_can_hardly_be_seen_give_no_record() -> None:
         assert not list(grasp_records(frame_with(HandSide.RIGHT, **lacking), OPTIONS))
 
 
+@pytest.mark.parametrize("rule", ["hand", "hand_and_object", "image"])
+def test_empty_hands_can_be_learned_from_too_and_are_told_from_others(rule: str) -> None:
+    options = {"empty_hands": True, "crop_around": rule}
+    _, holding = only_record(frame_with(HandSide.RIGHT), **options)
+    _, empty = only_record(frame_with(HandSide.RIGHT, held=False), **options)
+    assert (holding["is_held"], empty["is_held"]) == (1.0, 0.0)
+    sample = sample_of(empty, CHANGE)
+    assert sample["is_held"] == 0.0
+    assert not sample["points_m"].any()
+    assert all(np.isfinite(value).all() for value in sample.values())
+    if rule != "hand_and_object":
+        np.testing.assert_array_equal(empty["image"], holding["image"])
+
+
+def test_a_hand_of_which_it_is_not_known_whether_it_is_empty_gives_no_record() -> None:
+    frame = frame_with(HandSide.RIGHT)
+    (ball,) = frame.truth.objects
+    untold = replace(frame, truth=replace(frame.truth, objects=(replace(ball, held_by=None),)))
+    options = OPTIONS.model_copy(update={"empty_hands": True})
+    assert not list(grasp_records(untold, options))
+
+
 def test_data_without_meshes_masks_and_clean_depth_can_be_learned_from() -> None:
     told = frame_with(HandSide.RIGHT, vertices_m=None, topology="", visible_share=None)
     bare = replace(told, truth=replace(told.truth, mask=None, clean_depth_m=None))

@@ -16,6 +16,7 @@ from torch import nn
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.networks.image_channels import normalised
 from hand_object_recon.networks.trainable import Batch
 from hand_object_recon.networks.weights import load_weights
 from hand_object_recon.reconstructors.cross_branch.depth_channel import UNIT_M, relative_depth
@@ -24,6 +25,7 @@ from hand_object_recon.reconstructors.cross_branch.prediction import (
     HandPrediction,
     ObjectPrediction,
     Prediction,
+    View,
 )
 from hand_object_recon.reconstructors.cross_branch.scores import penetrations_mm
 from hand_object_recon.reconstructors.cross_branch.sphere import object_sphere
@@ -194,6 +196,48 @@ def test_data_without_meshes_of_hands_and_foreground_are_learned_from(batch_of: 
     assert "vertices" not in losses
     assert {"joints", "chamfer", "depth", "attraction"} < losses.keys()
     assert "vertices_mm" not in method.scores(new_network(method).eval(), batch)
+
+
+def with_empty_hands(batch: Batch, *is_held: float) -> Batch:
+    """The same batch of which some hands are said to hold nothing."""
+    held = torch.tensor(is_held)
+    points_m = batch["points_m"] * held[:, None, None]
+    return {**batch, "points_m": points_m, "is_held": held}
+
+
+def test_objects_are_learned_from_hands_that_hold_one_alone(batch_of: BatchOf) -> None:
+    method = method_with(empty_hands=True, contact=True)
+    network = new_network(method).eval()
+    batch = batch_of(method, 3)
+    losses = method.losses(network, with_empty_hands(batch, 1.0, 0.0, 1.0))
+    held = {name: value[[0, 2]] for name, value in batch.items()}
+    expected = method.losses(network, with_empty_hands(held, 1.0, 1.0))
+    for name in ("chamfer", "canonical_chamfer", "translation", "scale", "edges", "repulsion"):
+        torch.testing.assert_close(losses[name], expected[name])
+    none = method.losses(network, with_empty_hands(batch, 0.0, 0.0, 0.0))
+    assert none["chamfer"].item() == none["attraction"].item() == 0.0
+    assert all(value.isfinite() for value in none.values())
+
+
+def test_whether_there_is_an_object_is_a_cross_entropy(batch_of: BatchOf) -> None:
+    method = method_with(empty_hands=True)
+    network = new_network(method).eval()
+    batch = with_empty_hands(batch_of(method, 2), 1.0, 0.0)
+    logits = network(View(normalised(batch["image"]), batch["depth_m"])).object.is_held
+    likely = torch.stack([logits[0].sigmoid(), 1.0 - logits[1].sigmoid()])
+    expected = -likely.log().mean()
+    torch.testing.assert_close(method.losses(network, batch)["is_held"], expected)
+
+
+def test_scores_tell_wrong_answers_and_leave_out_objects_of_empty_hands(batch_of: BatchOf) -> None:
+    method = method_with(empty_hands=True)
+    network = new_network(method).eval()
+    torch.nn.init.zeros_(network.object.decoder.is_held[-1].weight)
+    torch.nn.init.constant_(network.object.decoder.is_held[-1].bias, 1.0)
+    scores = method.scores(network, with_empty_hands(batch_of(method, 2), 1.0, 0.0))
+    assert scores["is_held_wrong_percent"].tolist() == [0.0, 100.0]
+    for name in ("chamfer_mm2", "center_mm", "both_mm", "penetration_mm"):
+        assert scores[name].isnan().tolist() == [False, True], name
 
 
 def test_pictures_show_what_is_true_above_what_is_found(batch_of: BatchOf) -> None:

@@ -29,6 +29,8 @@ class FoundGrasp:
         The hand model's parameters: the turn of its wrist, axis-angle of the fingers' joints.
     object_vertices_m (642, 3)
         Of the object's sphere.
+    held_share
+        How likely there is an object, 0 to 1; 1 where the network cannot tell.
     """
 
     joints_m: FloatArray
@@ -37,6 +39,7 @@ class FoundGrasp:
     fingers_rad: FloatArray
     shape: FloatArray
     object_vertices_m: FloatArray
+    held_share: float = 1.0
 
     @property
     def is_finite(self) -> bool:
@@ -61,12 +64,12 @@ class FoundGrasp:
         """
         handed = np.diag([np.linalg.det(crop.axes).round(), 1.0, 1.0])
         turned = np.diag(np.linalg.det(handed) * handed)  # axial vectors mirror the other way
-        return FoundGrasp(
+        return replace(
+            self,
             joints_m=self.joints_m @ crop.axes,
             vertices_m=self.vertices_m @ crop.axes,
             orientation=crop.axes.T @ self.orientation @ handed,
             fingers_rad=self.fingers_rad * turned,
-            shape=self.shape,
             object_vertices_m=self.object_vertices_m @ crop.axes,
         )
 
@@ -96,7 +99,9 @@ def _by_hand(network: CrossBranchNetwork, found: Prediction) -> list[FoundGrasp]
         *(hand.joints_m, hand.vertices_m, hand.orientation, fingers_rad, hand.shape),
         found.object.vertices_m,
     )
-    rows = zip(*(_array(part) for part in parts), strict=True)
+    told = found.object.is_held
+    held_shares = np.ones(len(hand.shape)) if told is None else _array(told.sigmoid())
+    rows = zip(*(_array(part) for part in parts), held_shares.tolist(), strict=True)
     return [FoundGrasp(*row) for row in rows]
 
 

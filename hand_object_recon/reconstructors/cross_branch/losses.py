@@ -19,6 +19,9 @@ contact
     The paper names one weight; attraction and repulsion have it both (ObMan: 0.3125 both, beside
     0.167 for vertices and joints). In millimetres it has by far the steepest slope, so small
     networks do better with ``weights`` near ObMan's share, 0.002.
+empty hands
+    Not the paper's: a cross-entropy of whether there is an object. Terms of objects are means over
+    those hands that hold one.
 depth
     Absolute differences of relative depth (units of 0.2 m), mean over the foreground. SSIM is the
     mean over the foreground of pictures that hold nothing else; it counts as 0.05 at least, since
@@ -27,11 +30,12 @@ depth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
@@ -80,6 +84,8 @@ WEIGHTS: Final = {
 }
 """Of the terms by name, those of the paper."""
 
+_OURS: Final = {"is_held": 1.0}
+
 _MM: Final = 1e3
 _CANONICAL_RADIUS_MM: Final = 50.0
 _LEAST_SIMILARITY: Final = 0.05
@@ -99,6 +105,8 @@ class Truth:
         On the object's surface.
     center_m (B, 3), radius_m (B,)
         The object's centroid, and the largest distance of its surface from there.
+    is_held (B,)
+        Bool, whether there is an object; None where all hands hold one.
     """
 
     depth_m: Tensor
@@ -108,6 +116,7 @@ class Truth:
     points_m: Tensor
     center_m: Tensor
     radius_m: Tensor
+    is_held: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +159,19 @@ class LossMeshes:
         )
 
 
+class _HeldRows(NamedTuple):
+    """rows (N,) of the hands that hold something, and 1; all of them and 0 where none does."""
+
+    rows: Tensor
+    share: float
+
+    @classmethod
+    def of(cls, true: Truth, found: ObjectPrediction) -> _HeldRows:
+        everyone = torch.arange(len(found.scale_m), device=found.scale_m.device)
+        rows = everyone if true.is_held is None else everyone[true.is_held]
+        return cls(rows, 1.0) if len(rows) else cls(everyone, 0.0)
+
+
 def cross_branch_losses(
     found: Prediction, true: Truth, meshes: LossMeshes, options: CrossBranchOptions
 ) -> dict[str, Tensor]:
@@ -160,7 +182,7 @@ def cross_branch_losses(
     ConfigError
         ``options.weights`` names a term that there is not.
     """
-    weights = changed_weights(WEIGHTS, options.weights, METHOD)
+    weights = changed_weights(WEIGHTS | _OURS, options.weights, METHOD)
     terms: dict[str, Tensor] = {}
     if options.trains_depth:
         assert found.relative_depth is not None
@@ -170,13 +192,14 @@ def cross_branch_losses(
         terms |= hand_terms(found.hand, true)
     if options.trains_object:
         assert found.object is not None
-        terms |= object_terms(found.object, true, meshes)
+        terms |= held_terms(found.object, true, meshes)
     if options.contact:
         assert found.hand is not None
         assert found.object is not None
-        terms["attraction"], terms["repulsion"] = contact_errors_mm(
-            found.hand.vertices_m, found.object.vertices_m, meshes.faces, meshes.zones
-        )
+        held = _HeldRows.of(true, found.object)
+        hands_m, objects_m = found.hand.vertices_m[held.rows], found.object.vertices_m[held.rows]
+        attraction, repulsion = contact_errors_mm(hands_m, objects_m, meshes.faces, meshes.zones)
+        terms["attraction"], terms["repulsion"] = held.share * attraction, held.share * repulsion
     return {name: weights[name] * value for name, value in terms.items()}
 
 
@@ -205,6 +228,29 @@ def hand_terms(found: HandPrediction, true: Truth) -> dict[str, Tensor]:
     if true.vertices_m is not None:
         terms["vertices"] = _squared_mm2(found.vertices_m - true.vertices_m)
     return terms
+
+
+def held_terms(found: ObjectPrediction, true: Truth, meshes: LossMeshes) -> dict[str, Tensor]:
+    """``object_terms`` of the hands that hold something, and whether they do where it is told."""
+    if true.is_held is None:
+        return object_terms(found, true, meshes)
+    assert found.is_held is not None
+    rows, share = _HeldRows.of(true, found)
+    of_held = ObjectPrediction(
+        found.vertices_m[rows],
+        found.canonical[rows],
+        found.scale_m[rows],
+        found.translation_m[rows],
+    )
+    truth = replace(
+        true,
+        points_m=true.points_m[rows],
+        center_m=true.center_m[rows],
+        radius_m=true.radius_m[rows],
+    )
+    terms = {name: share * term for name, term in object_terms(of_held, truth, meshes).items()}
+    wrong = functional.binary_cross_entropy_with_logits(found.is_held.float(), true.is_held.float())
+    return {**terms, "is_held": wrong}
 
 
 def object_terms(found: ObjectPrediction, true: Truth, meshes: LossMeshes) -> dict[str, Tensor]:

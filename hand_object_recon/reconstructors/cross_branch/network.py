@@ -75,7 +75,12 @@ class ObjectBranch(nn.Module):
             channels = self.fusion.channels_out
         self._is_placed_by_hand = options.place_feature is PlaceFeature.HAND
         place_channels = encoded if self._is_placed_by_hand else channels
-        self.decoder = ObjectDecoder(channels, place_channels, from_sphere=options.sphere_offsets)
+        self.decoder = ObjectDecoder(
+            channels,
+            place_channels,
+            from_sphere=options.sphere_offsets,
+            tells_held=options.empty_hands,
+        )
 
     def forward(self, features: Tensor, helping: Tensor | None) -> ObjectPrediction:
         """Objects of (B, C) features, helped by those of the hands' branch."""

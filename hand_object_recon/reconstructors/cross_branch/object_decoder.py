@@ -59,21 +59,28 @@ class MeshDecoder(nn.Module):
 
 
 class ObjectDecoder(nn.Module):
-    """channels: of the feature of shape. place_channels: of the one of place and size."""
+    """channels: of the feature of shape. place_channels: of the one of place and size.
 
-    def __init__(self, channels: int, place_channels: int, *, from_sphere: bool) -> None:
+    tells_held: whether there is an object is told, too, from the feature of place.
+    """
+
+    def __init__(
+        self, channels: int, place_channels: int, *, from_sphere: bool, tells_held: bool = False
+    ) -> None:
         super().__init__()
         self.mesh = MeshDecoder(channels, from_sphere=from_sphere)
         self.translation = _numbers(place_channels, 3)
         self.scale = _numbers(place_channels, 1)
         nn.init.ones_(self.scale[-1].bias)  # type: ignore[arg-type]
+        self.is_held = _numbers(place_channels, 1) if tells_held else None
 
     def forward(self, features: Tensor, place_features: Tensor) -> ObjectPrediction:
         canonical = self.mesh(features)
         translation_m = TRANSLATION_UNIT_M * self.translation(place_features)
         scale_m = SCALE_UNIT_M * self.scale(place_features)[:, 0]
         vertices_m = scale_m[:, None, None] * canonical + translation_m[:, None]
-        return ObjectPrediction(vertices_m, canonical, scale_m, translation_m)
+        is_held = None if self.is_held is None else self.is_held(place_features)[:, 0]
+        return ObjectPrediction(vertices_m, canonical, scale_m, translation_m, is_held)
 
 
 def _numbers(channels: int, count: int) -> nn.Sequential:

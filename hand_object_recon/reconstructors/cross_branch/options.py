@@ -130,6 +130,9 @@ class CrossBranchOptions(AugmentationOptions):
         Points of the object's surface that a record keeps and that a step sees: 600 in the paper.
     weights
         Of terms of the loss whose weight is not the usual one (``losses.WEIGHTS``).
+    empty_hands
+        Hands that hold nothing are learned from, too, and the object's branch tells whether there
+        is anything. Not the paper's.
     hand_meshes
         Whether records have the hand's mesh to learn from; FHB has joints alone.
     depth_truth
@@ -160,6 +163,7 @@ class CrossBranchOptions(AugmentationOptions):
     kept_points: int = Field(2000, ge=1, le=10_000)
     points: int = Field(600, ge=1, le=10_000)
     weights: dict[str, float] = Field(default_factory=dict)
+    empty_hands: bool = False
     hand_meshes: bool = True
     depth_truth: DepthTruth = DepthTruth.FOREGROUND
     depth_noise_m: float = Field(0.001, ge=0.0, le=0.05)

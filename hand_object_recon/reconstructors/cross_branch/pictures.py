@@ -13,7 +13,7 @@ from torch import Tensor
 from hand_object_recon.core.keypoints import WRIST
 from hand_object_recon.networks.trainable import Batch
 from hand_object_recon.reconstructors.cross_branch.depth_channel import relative_depth
-from hand_object_recon.reconstructors.cross_branch.prediction import Prediction
+from hand_object_recon.reconstructors.cross_branch.prediction import ObjectPrediction, Prediction
 
 Color = tuple[int, int, int]
 
@@ -33,15 +33,26 @@ def drawn_predictions(batch: Batch, found: Prediction) -> NDArray[np.uint8]:
     """
     joints_m = batch["joints_m"]
     wrists_m = joints_m[:, WRIST, None]
+    points_m = batch["points_m"] + wrists_m
+    if "is_held" in batch:
+        points_m = torch.where(batch["is_held"][:, None, None] > 0.5, points_m, torch.nan)
     hand_m = None if found.hand is None else found.hand.joints_m + wrists_m
-    object_m = None if found.object is None else found.object.vertices_m + wrists_m
+    object_m = None if found.object is None else _seen_object(found.object, wrists_m)
     estimate = found.relative_depth
     depth = _shown_depth(batch["depth_m"]) if estimate is None else estimate
     rows = [
-        (joints_m, batch["points_m"] + wrists_m, _shown_depth(batch["true_depth_m"])),
+        (joints_m, points_m, _shown_depth(batch["true_depth_m"])),
         (hand_m, object_m, depth),
     ]
     return np.concatenate([_row(batch, *one) for one in rows])
+
+
+def _seen_object(found: ObjectPrediction, wrists_m: Tensor) -> Tensor:
+    """(B, O, 3) vertices, NaN where the network thinks that nothing is held."""
+    vertices_m = found.vertices_m + wrists_m
+    if found.is_held is None:
+        return vertices_m
+    return torch.where(found.is_held[:, None, None] > 0.0, vertices_m, torch.nan)
 
 
 def _row(

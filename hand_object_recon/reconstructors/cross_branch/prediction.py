@@ -40,13 +40,15 @@ class ObjectPrediction(NamedTuple):
     """vertices_m (B, O, 3) = scale_m * canonical + translation_m.
 
     canonical (B, O, 3) is the mesh about its own middle, 1 its largest radius; scale_m (B,) and
-    translation_m (B, 3).
+    translation_m (B, 3). is_held (B,) is the logit of there being an object, None where the network
+    cannot tell.
     """
 
     vertices_m: Tensor
     canonical: Tensor
     scale_m: Tensor
     translation_m: Tensor
+    is_held: Tensor | None = None
 
 
 class Prediction(NamedTuple):

@@ -52,7 +52,7 @@ _TRIAL_DEPTH_M: Final = 0.5
 
 
 class PlacedGrasp(NamedTuple):
-    """A hand, and what it holds in the camera's frame; None where that is no body."""
+    """A hand, and what it holds in the camera's frame; None where that is nothing, or no body."""
 
     hand: HandEstimate
     body: Body | None
@@ -144,6 +144,8 @@ class CrossBranchReconstructor(Reconstructor):
         estimate = self._estimates.of_grasp(frame, hand, grasp, wrist_m)
         if estimate is None:
             return None
+        if grasp.held_share < self.config.cross_branch.least_held:
+            return PlacedGrasp(estimate, None)
         return PlacedGrasp(estimate, object_mesh(grasp.object_vertices_m + wrist_m))
 
     def _notes(self, seen: SeenHands) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from hand_object_recon.geometry.closed_body import Body
 from hand_object_recon.networks.augmentation import CropChange, draw_change
 from hand_object_recon.networks.crop_camera import CropCamera
 from hand_object_recon.networks.depth_faults import DepthFaults, draw_faults
-from hand_object_recon.networks.grasp_crops import grasp_crop, grasps, true_vertices_m
+from hand_object_recon.networks.grasp_crops import grasp_crop, hands_and_held, true_vertices_m
 from hand_object_recon.networks.stored_depth import depth_to_units, units_to_depth
 from hand_object_recon.networks.trainable import Record
 from hand_object_recon.reconstructors.cross_branch.options import CrossBranchOptions, DepthTruth
@@ -59,7 +59,8 @@ def draw_sample_change(random: np.random.Generator, options: CrossBranchOptions)
 def grasp_records(
     annotated: AnnotatedFrame, options: CrossBranchOptions
 ) -> Iterator[tuple[int, Record]]:
-    """A record of each hand that holds something and can be seen at all.
+    """A record of each hand that holds something and can be seen at all; with ``empty_hands`` of
+    those that hold nothing, too.
 
     In the axes of a camera that looks straight at the crop; left hands are mirrored into right
     ones. K pixels reach half as far again as the crop.
@@ -68,7 +69,8 @@ def grasp_records(
     0 where the sensor saw nothing; half_slope of the crop; joints_m (21, 3); visible_share of the
     hand, NaN where it is not known. About the wrist: points_m (kept_points, 3) float16 of the
     object's surface, center_m (3,) and radius_m of the object, and vertices_m (V, 3) of the hand
-    where ``hand_meshes`` says so. With ``DepthTruth.FOREGROUND`` true_depth (K, K), too: clean
+    where ``hand_meshes`` says so. With ``empty_hands`` is_held, too; without an object points and
+    centre are 0 and the radius is 1. With ``DepthTruth.FOREGROUND`` true_depth (K, K), too: clean
     depth of this hand and of objects, 0 elsewhere.
 
     Raises
@@ -76,7 +78,9 @@ def grasp_records(
     InvalidValueError
         What the options ask for is not told: the mesh of ``hand_model``, or clean depth.
     """
-    for hand, held in grasps(annotated):
+    for hand, held in hands_and_held(annotated):
+        if held is None and not options.empty_hands:
+            continue
         record = _record(annotated, hand, held, options)
         if record is not None:
             yield int(hand.side is HandSide.LEFT), record
@@ -94,7 +98,7 @@ def network_sample(
     camera's axis, 0 where there is none; true_depth_m (S, S), 0 where there is nothing to learn;
     camera (3, 3) in pixels of the crop; joints_m (21, 3) in its axes; visible_share. About the
     wrist: points_m (points, 3), drawn anew with ``random``, else the first ones; center_m (3,),
-    radius_m, and vertices_m (V, 3) where the record has them.
+    radius_m, and vertices_m (V, 3) and is_held where the record has them.
     """
     size, half_slope = options.image_size, float(record["half_slope"])
     view = change.view
@@ -115,6 +119,8 @@ def network_sample(
         "visible_share": record["visible_share"],
         "radius_m": record["radius_m"],
     }
+    if "is_held" in record:
+        sample["is_held"] = record["is_held"]
     places = {
         name: record[name] for name in ("joints_m", "center_m", "vertices_m") if name in record
     }
@@ -123,7 +129,10 @@ def network_sample(
 
 
 def _record(
-    annotated: AnnotatedFrame, hand: HandAnnotation, held: Body, options: CrossBranchOptions
+    annotated: AnnotatedFrame,
+    hand: HandAnnotation,
+    held: Body | None,
+    options: CrossBranchOptions,
 ) -> Record | None:
     frame = annotated.frame
     crop = grasp_crop(
@@ -147,6 +156,8 @@ def _record(
         "visible_share": _float32(share),
         **_object_truth(annotated, hand, held, crop, options.kept_points),
     }
+    if options.empty_hands:
+        record["is_held"] = _float32(held is not None)
     if options.hand_meshes:
         _, vertices_m = true_vertices_m(hand, options.hand_model)
         record["vertices_m"] = _turned(vertices_m - hand.joints_m[WRIST], crop.axes)
@@ -157,9 +168,16 @@ def _record(
 
 
 def _object_truth(
-    annotated: AnnotatedFrame, hand: HandAnnotation, held: Body, crop: CropCamera, count: int
+    annotated: AnnotatedFrame,
+    hand: HandAnnotation,
+    held: Body | None,
+    crop: CropCamera,
+    count: int,
 ) -> Arrays:
     """Points, centre and radius about the wrist; the points follow from the frame's time."""
+    if held is None:
+        nothing = np.zeros((count, 3), dtype=np.float16)
+        return {"points_m": nothing, "center_m": np.zeros(3, np.float32), "radius_m": _float32(1.0)}
     body = held.seen_from(hand.joints_m[WRIST].astype(np.float64), crop.axes)
     random = np.random.default_rng((annotated.frame.stamp_ns, hand.side is HandSide.LEFT))
     center_m = body.center_m

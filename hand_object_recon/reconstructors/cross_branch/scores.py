@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hand_object_recon.geometry.signed_distance import signed_distances
 from hand_object_recon.reconstructors.cross_branch.depth_channel import UNIT_M, relative_depth
+from hand_object_recon.reconstructors.cross_branch.losses import Truth
 from hand_object_recon.reconstructors.cross_branch.point_distances import chamfer
 from hand_object_recon.reconstructors.cross_branch.prediction import (
     HandPrediction,
@@ -55,12 +56,21 @@ def hand_scores(
     return scores
 
 
-def object_scores(found: ObjectPrediction, points_m: Tensor, center_m: Tensor) -> dict[str, Tensor]:
-    """(B,) distance to (B, N, 3) points of the true surface, and from its (B, 3) centre."""
-    return {
-        "chamfer_mm2": 1e6 * chamfer(found.vertices_m, points_m),
-        "center_mm": 1e3 * torch.linalg.vector_norm(found.translation_m - center_m, dim=1),
+def object_scores(found: ObjectPrediction, true: Truth) -> dict[str, Tensor]:
+    """(B,) distance to the true surface, and from its centre; NaN of hands that hold nothing.
+
+    Where the network tells whether there is an object, ``is_held_wrong_percent`` is 100 if not so.
+    """
+    scores = {
+        "chamfer_mm2": 1e6 * chamfer(found.vertices_m, true.points_m),
+        "center_mm": 1e3 * torch.linalg.vector_norm(found.translation_m - true.center_m, dim=1),
     }
+    if true.is_held is None:
+        return scores
+    of_held = {name: torch.where(true.is_held, score, torch.nan) for name, score in scores.items()}
+    assert found.is_held is not None
+    is_wrong = (found.is_held > 0.0) != true.is_held
+    return {**of_held, "is_held_wrong_percent": 100.0 * is_wrong.to(found.scale_m.dtype)}
 
 
 def joined_scores(
@@ -68,9 +78,11 @@ def joined_scores(
 ) -> dict[str, Tensor]:
     """(B,) of hands with their objects, from their scores alone and how deep the hand is in the
     object: ``both_mm`` is the mean of the joints' error and the root of the surface's."""
+    both_mm = 0.5 * (scores["joints_mm"] + scores["chamfer_mm2"].sqrt())
+    penetration_mm = penetrations_mm(hand.vertices_m, held.vertices_m)
     return {
-        "both_mm": 0.5 * (scores["joints_mm"] + scores["chamfer_mm2"].sqrt()),
-        "penetration_mm": penetrations_mm(hand.vertices_m, held.vertices_m),
+        "both_mm": both_mm,
+        "penetration_mm": torch.where(both_mm.isnan(), torch.nan, penetration_mm),
     }
 
 

@@ -65,6 +65,8 @@ class CrossBranchTraining(TrainableMethod):
     def record_settings(self) -> dict[str, Any]:
         settings = {"image_size", "hand_model", "hand_meshes", "depth_truth", "kept_points"}
         settings |= {"crop_around", "crop_enlargement", "upright"}
+        if self.options.empty_hands:  # so that stores made before there was the option are taken
+            settings.add("empty_hands")
         return self.options.model_dump(mode="json", include=settings)
 
     def records(self, annotated: AnnotatedFrame) -> Iterator[tuple[int, Record]]:
@@ -92,7 +94,7 @@ class CrossBranchTraining(TrainableMethod):
             shares = batch["visible_share"]
             scores |= hand_scores(found.hand, true.joints_m, true.vertices_m, shares)
         if found.object is not None:
-            scores |= object_scores(found.object, true.points_m, true.center_m)
+            scores |= object_scores(found.object, true)
         if found.hand is not None and found.object is not None:
             scores |= joined_scores(found.hand, found.object, scores)
         first = _CHOSEN_BY[self.options.part]
@@ -118,4 +120,5 @@ def _truth(batch: Batch) -> Truth:
         points_m=batch["points_m"],
         center_m=batch["center_m"],
         radius_m=batch["radius_m"],
+        is_held=batch["is_held"] > 0.5 if "is_held" in batch else None,
     )

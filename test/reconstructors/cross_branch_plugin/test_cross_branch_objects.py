@@ -106,6 +106,36 @@ def test_a_mesh_that_is_no_body_leaves_the_hand_alone(
     assert not output.objects
 
 
+@pytest.mark.parametrize(("least_held", "count"), [(0.0, 1), (0.3, 1), (0.5, 0)])
+def test_a_hand_that_is_thought_to_hold_nothing_comes_alone(
+    build: Build,
+    grasp_at: GraspAt,
+    frame_at: FrameAt,
+    show: Show,
+    weights: Path,
+    least_held: float,
+    count: int,
+) -> None:
+    grasp = grasp_at(HandSide.RIGHT, (0.0, 0.02, 0.5))
+    reconstructor = build(weights, least_held=least_held)
+    look = show(reconstructor, grasp)
+    look.answers = [replace(look.answers[0], held_share=0.4)]
+    output = reconstructor.reconstruct(frame_at(), [grasp.tracked()])
+    assert len(output.hands) == 1
+    assert len(output.objects) == count
+
+
+def test_a_network_that_has_learned_from_empty_hands_says_how_likely_there_is_an_object(
+    build: Build, grasp_at: GraspAt, frame_at: FrameAt, make_weights: MakeWeights
+) -> None:
+    hand = grasp_at(HandSide.RIGHT, (0.0, 0.02, 0.5)).tracked()
+    for told in (False, True):
+        options = {"depth_source": "none", "empty_hands": told, "sphere_offsets": True}
+        reconstructor = build(make_weights(**options), least_held=1.0)
+        objects = reconstructor.reconstruct(frame_at(), [hand]).objects
+        assert len(objects) == (0 if told else 1)
+
+
 def test_an_object_keeps_its_id_and_goes_with_the_hand(grasp_at: GraspAt, take: Take) -> None:
     _, first = take.next()
     for number in range(1, 5):
