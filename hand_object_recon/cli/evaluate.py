@@ -46,6 +46,12 @@ Out = Annotated[
     Path, typer.Option(help="Folder; the same command continues it.", show_default=False)
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that share the sequences.")]
+ToldHands = Annotated[
+    bool,
+    typer.Option(
+        "--told-hands", help="True boxes, sides and 2-D joints instead of the detector's."
+    ),
+]
 
 _PRINTED = (
     "mpjpe_mm",
@@ -77,6 +83,7 @@ def recording(
     duration: DurationSeconds = None,
     every: EveryNth = 1,
     workers: Workers = 1,
+    told_hands: ToldHands = False,
     config: ConfigFile = None,
     set_: Assignments = None,
 ) -> None:
@@ -89,7 +96,7 @@ def recording(
     selection = FrameSelection(start, duration, every)
     source = single_recording(recording, truth, settings, selection)
     command = ["recording", str(recording), "--truth", str(truth), "--out", str(out)]
-    _evaluate(source, settings, reconstructor, out, workers, command)
+    _evaluate(source, settings, reconstructor, out, workers, command, tells_hands=told_hands)
 
 
 @evaluate.command()
@@ -118,6 +125,7 @@ def dataset(
     ] = "mano",
     reconstructor: Reconstructors = None,
     workers: Workers = 1,
+    told_hands: ToldHands = False,
     config: ConfigFile = None,
     set_: Assignments = None,
 ) -> None:
@@ -152,7 +160,7 @@ def dataset(
     command += ["--every", str(every)] if every > 1 else []
     command += ["--models", str(models)] if models is not None else []
     command += ["--hand-model", hand_model] if hand_model != "mano" else []
-    _evaluate(source, settings, reconstructor, out, workers, command)
+    _evaluate(source, settings, reconstructor, out, workers, command, tells_hands=told_hands)
 
 
 @evaluate.command()
@@ -246,6 +254,8 @@ def _evaluate(
     out: Path,
     workers: int,
     command: Sequence[str],
+    *,
+    tells_hands: bool,
 ) -> None:
     from hand_object_recon.evaluation.benchmarking.evaluation import load_evaluation
     from hand_object_recon.evaluation.benchmarking.evaluation_folder import EvaluationFolder
@@ -256,12 +266,13 @@ def _evaluate(
     names = list(reconstructors or [settings.reconstructor])
     configs = {name: settings.model_copy(update={"reconstructor": name}) for name in names}
     share = Share.of_environment(os.environ)
-    _run(Run(EvaluationFolder(out), source, configs), workers, share)
+    _run(Run(EvaluationFolder(out), source, configs, tells_hands), workers, share)
     if share.rank != 0:
         return
     evaluation = load_evaluation(out)
     chosen = [part for name in names for part in ("--reconstructor", name)]
-    text = _command_text([*command, *chosen])
+    told = ["--told-hands"] if tells_hands else []
+    text = _command_text([*command, *chosen, *told])
     report = evaluation_report(evaluation, source.topologies(), source, text)
     write_evaluation_files(out, evaluation, report)
     _print_summary(evaluation, out)

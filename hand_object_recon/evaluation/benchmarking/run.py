@@ -19,7 +19,12 @@ from hand_object_recon.core.reconstruction import Reconstruction
 from hand_object_recon.evaluation.benchmarking.evaluation_folder import EvaluationFolder
 from hand_object_recon.evaluation.benchmarking.frame_source import FrameSource
 from hand_object_recon.evaluation.benchmarking.result_columns import columns_of, save_results
-from hand_object_recon.evaluation.benchmarking.sequence_truth import save_sequence_truth
+from hand_object_recon.evaluation.benchmarking.sequence_truth import (
+    load_sequence_truth,
+    save_sequence_truth,
+)
+from hand_object_recon.evaluation.benchmarking.told_hands import told_hands
+from hand_object_recon.evaluation.hand_truth import HandTruth
 from hand_object_recon.pipeline.build import build_pipeline
 from hand_object_recon.pipeline.pipeline import Pipeline
 from hand_object_recon.recordings.reader import BadFrame
@@ -61,11 +66,14 @@ class Run:
 
     configs
         The pipeline's settings by name of the reconstructor.
+    tells_hands
+        Hands are those of the truth instead of the detector's; see ``told_hands``.
     """
 
     folder: EvaluationFolder
     source: FrameSource
     configs: Mapping[str, PipelineConfig]
+    tells_hands: bool = False
 
     def jobs(self) -> list[Job]:
         """Every reconstructor with every sequence, a reconstructor's together."""
@@ -80,8 +88,10 @@ class Run:
         return [job for job in self.jobs() if not self.folder.is_done(*job.names)]
 
     def identity(self) -> dict[str, Any]:
+        told = {"tells_hands": True} if self.tells_hands else {}
         return {
             "version": __version__,
+            **told,
             **self.source.identity(),
             "sequences": list(self.source.sequences()),
             "is_video": self.source.is_video,
@@ -198,10 +208,13 @@ def _run_jobs(
 def _run_job(run: Run, job: Job, pipeline: Pipeline, events: RunEvents) -> None:
     done = _SequenceDone()
     pipeline.reset()
+    truth = None
+    if run.tells_hands:
+        truth = load_sequence_truth(run.folder.truth_file(job.sequence)).hands
     for frame, read_ms in _timed(run.source.frames(job.sequence)):
         if not run.source.is_video:
             pipeline.reset()
-        done.add(frame.stamp_ns, read_ms, *_reconstructed(frame, pipeline))
+        done.add(frame.stamp_ns, read_ms, *_reconstructed(frame, pipeline, truth))
         events.frame_done()
     run.folder.save_latencies(*job.names, done.stage_ms)
     results = columns_of(done.stamps_ns, done.problems, done.reconstructions)
@@ -237,13 +250,15 @@ def _timed(
 
 
 def _reconstructed(
-    frame: RgbdFrame | BadFrame, pipeline: Pipeline
+    frame: RgbdFrame | BadFrame, pipeline: Pipeline, truth: HandTruth | None
 ) -> tuple[Reconstruction | None, str]:
     """The reconstruction, or why there is none, such as an estimate that holds NaN."""
     if isinstance(frame, BadFrame):
         return None, frame.reason
     try:
-        return pipeline.process(frame).reconstruction, ""
+        if truth is None:
+            return pipeline.process(frame).reconstruction, ""
+        return pipeline.reconstruct(told_hands(frame, truth)).reconstruction, ""
     except (FrameError, InvalidValueError) as error:
         return None, " ".join(str(error).split())
 

@@ -41,6 +41,13 @@ class OneHand(Detector):
         return [HandDetection(HandSide.RIGHT, 1.0, BoundingBox(0, 0, 63, 47))]
 
 
+class NoHand(Detector):
+    card: ClassVar[PluginCard] = PluginCard("no_hand", "no hand, ever", "MIT")
+
+    def detect(self, frame: RgbdFrame) -> list[HandDetection]:
+        return []
+
+
 class Exact(Reconstructor):
     card: ClassVar[PluginCard] = PluginCard("exact", "the truth", "MIT", is_metric=True)
 
@@ -71,6 +78,20 @@ class Exact(Reconstructor):
 
     def objects(self) -> tuple[ObjectEstimate, ...]:
         return ()
+
+
+class WhereDetected(Exact):
+    """The true hand, off by as many millimetres as the detection is by pixels; by a metre where its
+    box does not hold the hand or it has no keypoints."""
+
+    def hand(self, hand: TrackedHand, error_m: FloatArray) -> HandEstimate:
+        true_px = 80.0 * HAND.joints_m[:, :2] / HAND.joints_m[:, 2:] + [31.5, 23.5]
+        found_px, box = hand.detection.keypoints_px, hand.detection.box
+        low, high = [box.x_min, box.y_min], [box.x_max, box.y_max]
+        off_m = 1.0
+        if found_px is not None and ((true_px > low) & (true_px < high)).all():
+            off_m = 1e-3 * float(np.abs(found_px - true_px).max())
+        return super().hand(hand, np.array([off_m, 0.0, 0.0]))
 
 
 class Shifted(Exact):

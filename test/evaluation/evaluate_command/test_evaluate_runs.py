@@ -55,6 +55,21 @@ def test_shards_and_frames_made_on_the_spot_are_evaluated_alike(
         assert read[key] == made[key]
 
 
+def test_hands_can_be_told_where_the_detector_finds_none(
+    take: Path, tmp_path: Path, run: Run, fail: Run, on: On, scores_of: ScoresOf
+) -> None:
+    blind = ("--set", "detector=evaluate_plugins:NoHand")
+    run(*on(take, tmp_path / "found", "WhereDetected"), *blind)
+    assert scores_of(tmp_path / "found", "WhereDetected")["detection"]["hands_missed"] == 16
+    told = [*on(take, tmp_path / "told", "WhereDetected"), *blind, "--told-hands"]
+    run(*told)
+    scores = scores_of(tmp_path / "told", "WhereDetected")
+    assert scores["detection"]["hands_missed"] == 0
+    assert scores["scores"]["mpjpe_mm"]["value"] < 1e-3
+    assert "--told-hands" in (tmp_path / "told/report.html").read_text()
+    assert "tells_hands" in fail(*told[:-1])
+
+
 def test_two_runs_leave_the_same_bytes(take: Path, tmp_path: Path, run: Run, on: On) -> None:
     for name in ("a", "b"):
         run(*on(take, tmp_path / name, "Growing"))
