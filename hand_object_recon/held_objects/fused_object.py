@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import HeldObjectSettings
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.held_objects.object_shape import Body, ObjectShape
 from hand_object_recon.held_objects.surface_maker import SurfaceMaker
 from hand_object_recon.object_model.fused_volume import FusedVolume

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import HeldObjectSettings
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.held_objects.object_shape import Body, ObjectShape
 from hand_object_recon.object_model.known_models.model_folder import KnownModel
 from hand_object_recon.object_model.object_view import ObjectView

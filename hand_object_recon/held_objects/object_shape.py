@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import HeldObjectSettings
 from hand_object_recon.core.objects import PrimitiveFit
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.object_model.distance_grid import DistanceGrid
 from hand_object_recon.object_model.object_view import ObjectView
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import HeldObjectSettings
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.held_objects.candidates import held_part
 from hand_object_recon.held_objects.fused_object import FusedObject
 from hand_object_recon.held_objects.grasp_watch import GraspWatch, Moment

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import HeldObjectSettings
 from hand_object_recon.core.hands import BoundingBox, HandEstimate, HandTopology
 from hand_object_recon.core.objects import GraspState, ObjectEstimate
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.geometry.background_planes import BackgroundPlanes, arm_box
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.held_objects.candidates import held_part

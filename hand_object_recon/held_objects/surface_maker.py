@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
-from hand_object_recon.core.config import HeldObjectSettings
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.held_objects.object_shape import ObjectShape
 from hand_object_recon.object_model.fused_volume import FusedVolume
 from hand_object_recon.object_model.object_surface import CompletionRule

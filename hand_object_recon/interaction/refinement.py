@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import ContactRefinementSettings
 from hand_object_recon.core.hands import (
     POSE_LENGTH,
     SHAPE_LENGTH,
@@ -19,6 +18,7 @@ from hand_object_recon.core.hands import (
 )
 from hand_object_recon.core.keypoints import FINGERTIPS, KEYPOINT_COUNT
 from hand_object_recon.core.objects import GraspState, HandContact, ObjectEstimate
+from hand_object_recon.core.stage_settings import ContactRefinementSettings
 from hand_object_recon.hand_model.hand_poser import HandPoser
 from hand_object_recon.hand_model.model import HandModel, load_hand_model
 from hand_object_recon.interaction.contacts import hand_contacts, parts_by_nearest_bone

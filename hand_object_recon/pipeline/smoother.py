@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import SmootherSettings
 from hand_object_recon.core.hands import HandEstimate
+from hand_object_recon.core.stage_settings import SmootherSettings
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 FloatArray = NDArray[np.floating[Any]]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import TrackerSettings
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.stage_settings import TrackerSettings
 
 FloatArray = NDArray[np.floating[Any]]
 

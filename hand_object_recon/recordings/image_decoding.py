@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.config import DepthSettings
+from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
 from hand_object_recon.messages.typestore import COMPRESSED_IMAGE_TYPE, Message
 from hand_object_recon.recordings.color_encodings import COLOR_ENCODINGS, ColorEncoding, to_8_bits

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hand_object_recon.core.config import (
-    DepthSettings,
-    PipelineConfig,
-    describe_settings,
-    load_config,
-)
+from hand_object_recon.core.camera_settings import DepthSettings
+from hand_object_recon.core.config import PipelineConfig, describe_settings, load_config
 from hand_object_recon.core.errors import ConfigError
 
 

@@ -21,7 +21,8 @@ import pytest
 from hand_object_recon.cli.main import FAILURE, main
 from hand_object_recon.cli.signals import INTERRUPTED
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import HeldObjectSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.evaluation.replay import replay_recording
 from hand_object_recon.messages.typestore import MARKERS_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import HeldObjectSettings, config_of_settings
+from hand_object_recon.core.config import config_of_settings
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.objects import NOBODY, GraspState, ObjectEstimate
+from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.held_objects.stage import HeldObjects
 

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import ContactRefinementSettings
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.keypoints import FINGERTIPS
 from hand_object_recon.core.objects import GraspState, HandPart, ObjectEstimate
+from hand_object_recon.core.stage_settings import ContactRefinementSettings
 from hand_object_recon.evaluation.metrics.surface_mesh import SurfaceMesh
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.geometry.signed_distance import signed_distances

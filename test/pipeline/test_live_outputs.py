@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import LiveSettings
+from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction

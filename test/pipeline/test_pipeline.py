@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import (
-    ContactRefinementSettings,
-    PipelineConfig,
-    SmootherSettings,
-    TrackerSettings,
-)
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import PluginError
 from hand_object_recon.core.hands import (
     HandDetection,
@@ -27,6 +22,11 @@ from hand_object_recon.core.hands import (
 )
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.plugins import PluginCard
+from hand_object_recon.core.stage_settings import (
+    ContactRefinementSettings,
+    SmootherSettings,
+    TrackerSettings,
+)
 from hand_object_recon.detectors.base import Detector
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.interaction.refinement import ContactRefinement

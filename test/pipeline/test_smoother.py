@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from hand_object_recon.core.config import SmootherSettings
 from hand_object_recon.core.hands import HandEstimate, HandSide
+from hand_object_recon.core.stage_settings import SmootherSettings
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.pipeline.smoother import Smoother
 

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import TrackerSettings
 from hand_object_recon.core.hands import HandDetection, HandSide, TrackedHand
+from hand_object_recon.core.stage_settings import TrackerSettings
 from hand_object_recon.pipeline.tracker import Tracker
 
 LEFT, RIGHT = HandSide.LEFT, HandSide.RIGHT

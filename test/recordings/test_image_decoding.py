@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hand_object_recon.core.config import DepthSettings
+from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
 from hand_object_recon.recordings.color_encodings import COLOR_ENCODINGS
 from hand_object_recon.recordings.depth_units import depth_from_metres, depth_from_millimetres

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.config import DepthSettings, RecordingSettings
+from hand_object_recon.core.camera_settings import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 

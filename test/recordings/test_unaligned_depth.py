@@ -13,7 +13,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import DepthSettings, RecordingSettings
+from hand_object_recon.core.camera_settings import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import LiveSettings
+from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.reconstruction import Reconstruction

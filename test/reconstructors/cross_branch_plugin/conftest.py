@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.camera import CameraIntrinsics
-from hand_object_recon.core.config import DepthTurnSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import BoundingBox, HandDetection, HandSide, TrackedHand
 from hand_object_recon.core.method_settings import CrossBranchSettings
+from hand_object_recon.core.stage_settings import DepthTurnSettings
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.hand_model.forward import PosedHand, pose_hand
 from hand_object_recon.hand_model.model import load_hand_model

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.config import DepthTurnSettings, PipelineConfig
+from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.hands import (
     BoundingBox,
     HandDetection,
@@ -28,6 +28,7 @@ from hand_object_recon.core.hands import (
     TrackedHand,
 )
 from hand_object_recon.core.method_settings import PDFNetSettings
+from hand_object_recon.core.stage_settings import DepthTurnSettings
 from hand_object_recon.geometry.projection import project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix
 from hand_object_recon.hand_model.forward import PosedHand, pose_hand
