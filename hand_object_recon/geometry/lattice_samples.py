@@ -16,6 +16,7 @@ from hand_object_recon.geometry.block_grid import BlockGrid, Cube, Field
 from hand_object_recon.geometry.torch_isosurface import crossed_cells
 
 _CELLS_PER_BLOCK = 2  # so that a block's middle is a point of the lattice
+_NEAR_SHARE = 0.07  # of what the function changes by from a block's middle to its corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class LatticeSamples:
 def lattice_samples(field: Field, blocks: BlockGrid) -> LatticeSamples:
     """Samples on the cells of blocks, two along each edge of a block."""
     lattice = _Lattice(field, blocks)
-    wanted = lattice.expected()
+    wanted = lattice.expected(blocks)
     while len(wanted):
         wanted = lattice.ask(wanted)
     return lattice.samples(blocks)
@@ -77,11 +78,20 @@ class _Lattice:
         self._low = torch.tensor(blocks.cube.low, device=device)
         self._spacing = blocks.cube.edge / self._cells
 
-    def expected(self) -> Tensor:
-        """Points of the cells that the surface passes through as far as is foretold."""
+    def expected(self, blocks: BlockGrid) -> Tensor:
+        """Points of the cells that the surface passes through as far as is foretold, and of blocks
+        whose middle is so near to it that a flat part may have been foretold wrongly."""
         is_inside = (self._values < 0).reshape((self._points,) * 3)
         cells = self.numbers(crossed_cells(is_inside))
-        return (cells[:, None] + self._corners).flatten()
+        near = blocks.values.abs() <= _NEAR_SHARE * blocks.slope * blocks.half_diagonal
+        first = _CELLS_PER_BLOCK * (near & blocks.may_cross).nonzero()
+        corners = _steps(_CELLS_PER_BLOCK + 1, first.device)
+        return torch.cat(
+            [
+                (cells[:, None] + self._corners).flatten(),
+                self.numbers(first[:, None] + corners).flatten(),
+            ]
+        )
 
     def numbers(self, places: Tensor) -> Tensor:
         """(..., 3) places to numbers in the flattened lattice; a cell has its first corner's."""

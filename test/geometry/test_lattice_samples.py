@@ -119,6 +119,22 @@ def test_small_parts_beside_a_large_one_are_found() -> None:
         assert_same_surface(lattice_samples(field, blocks), field)
 
 
+def test_a_sheet_between_blocks_middles_in_a_flat_field_is_found() -> None:
+    cells = 64
+    spacing = CUBE.edge / cells
+    plane = CUBE.low[0] + 20 * spacing  # middles of blocks have odd numbers
+
+    def sheet(points: Tensor) -> Tensor:
+        off = 0.1 * (points[:, 0] - plane).abs() - 1e-4
+        return torch.maximum(off, points[:, 1:].norm(dim=1) - 0.15)
+
+    field = either(ball(0.5, 0.5, 0.5, 0.3), sheet)
+    values = dense(field, CUBE, cells)
+    assert (values[20] < 0).sum() > 50
+    assert not (values[[19, 21]] < 0)[:, : cells // 2, : cells // 2].any()
+    assert_same_surface(lattice_samples(field, found_near(field)), field)
+
+
 def test_crossed_are_the_cells_between_samples_of_either_sign() -> None:
     samples = lattice_samples(torus, found_near(torus))
     inside = dense(torus, CUBE, 64) < 0
