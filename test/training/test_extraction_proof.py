@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.hands import HandSide
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.networks.grasp_crops import CropRule
@@ -72,13 +73,31 @@ def test_it_reports_hand_and_object_and_the_worst(
     status = main([str(weights), "store", "--cells", "32"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[0].count("DenseComparison") == 2
+    assert lines[0].count("surface_gap_voxels") == 2
     assert re.match(r"processor time a record: \S+ s to search, \S+ s to ask", lines[2])
     worst = re.match(
         r"2 surfaces: worst gap (\S+) voxels, largest lost part (\d+) voxels", lines[1]
     )
     assert worst is not None
     assert status == int(float(worst[1]) > 0.5 or int(worst[2]) > 50)
+
+
+def test_it_goes_on_where_it_was_stopped_and_refuses_other_weights(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(extraction_proof, "SampleStore", OneRecord)
+    command = [str(weights), "store", "--cells", "32", "--out", str(tmp_path / "kept.jsonl")]
+    first = main(command)
+    record, *summary_lines = capsys.readouterr().out.splitlines()
+    assert "surface_gap_voxels" in record
+    assert main(command) == first
+    assert capsys.readouterr().out.splitlines() == summary_lines
+    command[command.index("32")] = "64"
+    with pytest.raises(ConfigError, match=r"kept\.jsonl holds comparisons of"):
+        main(command)
 
 
 def test_it_holds_up_to_half_a_voxel_and_fifty_lost_ones() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -42,25 +42,34 @@ class RecordComparison:
     search_s: float
     dense_s: float
 
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> RecordComparison:
+        """Of what ``dataclasses.asdict`` made of one."""
+        bodies = {name: DenseComparison(**values[name]) for name in ("hand", "object")}
+        return cls(**{**values, **bodies})
 
-@torch.no_grad()
-def compared_records(
-    weights: Path, records: Iterable[Record], device_name: str, cells: int = CELLS
-) -> Iterator[RecordComparison]:
-    """Of hand and object in each record in which the network sees one, the true wrist given."""
-    trained, device = load_trained_network(weights), torch.device(device_name)
-    for record in records:
-        scene = record_scene(trained, record, device)
+
+class RecordProof:
+    """Compares hand and object of records as a network sees them, the true wrist given."""
+
+    def __init__(self, weights: Path, device_name: str, cells: int = CELLS) -> None:
+        self._trained = load_trained_network(weights)
+        self._device, self._cells = torch.device(device_name), cells
+
+    @torch.no_grad()
+    def __call__(self, record: Record) -> RecordComparison | None:
+        """None where the network sees neither."""
+        network, scene = self._trained.network, record_scene(self._trained, record, self._device)
         begun_s = time.process_time()
-        extraction = extract(*folded_fields(trained.network, scene, 0), device, cells)
+        extraction = extract(*folded_fields(network, scene, 0), self._device, self._cells)
         found_s = time.process_time()
         if extraction is None:
-            continue
-        dense = dense_values(_whole_network(trained.network, scene), extraction.hand)
+            return None
+        dense = dense_values(_whole_network(network, scene), extraction.hand)
         dense_s = time.process_time() - found_s
         pairs = zip((extraction.hand, extraction.object), dense, strict=True)
         hand, held = (compare_with_dense(samples, values) for samples, values in pairs)
-        yield RecordComparison(hand, held, found_s - begun_s, dense_s)
+        return RecordComparison(hand, held, found_s - begun_s, dense_s)
 
 
 def holds(found: Sequence[RecordComparison]) -> bool:
