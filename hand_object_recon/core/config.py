@@ -14,12 +14,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from hand_object_recon.core.camera_settings import (
-    DepthSettings,
-    LiveSettings,
-    RecordingSettings,
-    RosSettings,
-)
 from hand_object_recon.core.config_section import Section, setting
 from hand_object_recon.core.errors import ConfigError
 from hand_object_recon.core.method_settings import (
@@ -37,6 +31,12 @@ from hand_object_recon.core.stage_settings import (
     MediapipeHandsSettings,
     SmootherSettings,
     TrackerSettings,
+)
+from hand_object_recon.core.stream_settings import (
+    DepthSettings,
+    LiveSettings,
+    RecordingSettings,
+    RosSettings,
 )
 
 

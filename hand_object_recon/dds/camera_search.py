@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from hand_object_recon.core.camera_settings import RecordingSettings
 from hand_object_recon.core.errors import RecordingError, TransportError
+from hand_object_recon.core.stream_settings import RecordingSettings
 from hand_object_recon.dds.transport import Transport
 from hand_object_recon.recordings.bag import BagTopic
 from hand_object_recon.recordings.topics import TopicChoice, choose_topics

@@ -146,7 +146,7 @@ class _Lattice:
 
 def _between_middles(values: Tensor) -> Tensor:
     """(2n + 1)^3 values at the corners of half blocks, linear between the middles of n^3 blocks."""
-    for axis in range(3):
+    for axis in (2, 1, 0):  # the first last, so that the array is in order at the end
         middles = values.movedim(axis, 0)
         corners = middles.new_empty((2 * len(middles) + 1, *middles.shape[1:]))
         corners[1::2] = middles

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError, InvalidValueError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.messages.typestore import Message
 from hand_object_recon.recordings.depth_units import depth_from_metres, depth_from_millimetres
 from hand_object_recon.recordings.image_files import decode_image_file

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics
-from hand_object_recon.core.camera_settings import RecordingSettings
 from hand_object_recon.core.errors import FrameError, RecordingError
+from hand_object_recon.core.stream_settings import RecordingSettings
 from hand_object_recon.recordings.extrinsics import DepthToColor, find_depth_to_color
 from hand_object_recon.recordings.image_samples import ImageSize
 from hand_object_recon.recordings.registration import register_depth

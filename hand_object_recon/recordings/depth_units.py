@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera_settings import DepthSettings
+from hand_object_recon.core.stream_settings import DepthSettings
 
 _MILLIMETRES_PER_METRE = np.float32(1000.0)
 _ROUNDING_MM = 1e-6

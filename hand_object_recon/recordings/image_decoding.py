@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.messages.typestore import COMPRESSED_IMAGE_TYPE, Message
 from hand_object_recon.recordings.color_encodings import COLOR_ENCODINGS, ColorEncoding, to_8_bits
 from hand_object_recon.recordings.compressed_depth import decode_compressed_depth

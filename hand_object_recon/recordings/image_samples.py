@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from rosbags.serde import SerdeError
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.messages.typestore import IMAGE_TYPE, deserialize
 from hand_object_recon.recordings.bag import Bag, BagTopic
 from hand_object_recon.recordings.image_decoding import decode_color, decode_depth

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.camera_settings import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import FrameError, InvalidValueError, RecordingError
+from hand_object_recon.core.stream_settings import DepthSettings, RecordingSettings
 from hand_object_recon.messages.typestore import Message
 from hand_object_recon.recordings.bag import Bag, BagTopic
 from hand_object_recon.recordings.depth_alignment import (

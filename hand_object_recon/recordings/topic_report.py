@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from rosbags.serde import SerdeError
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.messages.typestore import (
     CAMERA_INFO_TYPE,
     COMPRESSED_IMAGE_TYPE,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from hand_object_recon.core.camera_settings import RecordingSettings
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.core.stream_settings import RecordingSettings
 from hand_object_recon.messages.typestore import (
     CAMERA_INFO_TYPE,
     COMPRESSED_IMAGE_TYPE,

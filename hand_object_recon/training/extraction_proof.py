@@ -3,7 +3,8 @@
 ``python -m hand_object_recon.training.extraction_proof WEIGHTS STORE [--frames 200]`` takes the
 store a training was validated with, for example. It leaves with status 1 where a surface is off
 by more than half a voxel or a part of more than 50 voxels was lost. With ``--out FILE`` comparisons
-are kept there, and the same command goes on where it was stopped.
+are kept there, and the same command goes on where it was stopped; another version of the search
+needs another file.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     proof, store = import_module(_PROOF), SampleStore(chosen.store)
     numbers = np.linspace(0, len(store) - 1, min(chosen.frames, len(store))).astype(int).tolist()
-    kept = _Kept(chosen.out, {"weights": _sha256(chosen.weights), "cells": chosen.cells})
+    compared = {"weights": _sha256(chosen.weights), "cells": chosen.cells, **store.meta["identity"]}
+    kept = _Kept(chosen.out, compared)
     compare = proof.RecordProof(chosen.weights, chosen.device, chosen.cells)
     for number in numbers:
         if number not in kept.by_record:
@@ -69,9 +71,7 @@ class _Kept:
         first, *lines = file.read_text("utf-8").splitlines()
         if json.loads(first) != identity:
             raise ConfigError(f"{file} holds comparisons of {first}, not of {json.dumps(identity)}")
-        for line in lines:
-            number, comparison = json.loads(line)
-            self.by_record[number] = comparison
+        self.by_record = dict(map(json.loads, lines))
 
     def add(self, number: int, comparison: Any) -> None:
         values = None if comparison is None else asdict(comparison)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.config import PipelineConfig, describe_settings, load_config
 from hand_object_recon.core.errors import ConfigError
+from hand_object_recon.core.stream_settings import DepthSettings
 
 
 def refusal_of(*assignments: str) -> str:

@@ -172,6 +172,19 @@ def test_what_is_known_of_one_cube_serves_another(cube: Cube) -> None:
     assert_same_surface(lattice_samples(torus, moved.split(torus)), torus)
 
 
+def test_blocks_of_a_flat_part_are_left_out_by_its_own_slope() -> None:
+    flat, steep = ball(-0.5, 0.0, 0.0, 0.3), ball(0.5, 0.0, 0.0, 0.3)
+
+    def field(points: Tensor) -> Tensor:
+        return torch.where(points[:, 0] < 0.0, 0.6 * flat(points), steep(points))
+
+    grid = sweep(field, CUBE, 16, FAR, CPU).split(field)
+    half = grid.count // 2
+    reach = grid.values.abs() / grid.half_diagonal * grid.may_cross
+    assert 0.5 < reach[:half].max() < 0.7
+    assert 0.8 < reach[half:].max() < 1.0
+
+
 def test_beyond_the_known_cube_is_outside() -> None:
     inner = Cube((-0.2, -0.2, -0.2), 0.4)
     grid = sweep(ball(0.0, 0.0, 0.0, 0.1), inner, 8, FAR, CPU)

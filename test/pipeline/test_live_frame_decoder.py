@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import CameraIntrinsics
-from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.config import PipelineConfig
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.messages.headers import header_message
 from hand_object_recon.messages.images import camera_info_message, image_message
 from hand_object_recon.messages.typestore import Message, serialize

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.objects import ObjectEstimate
 from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.messages.typestore import deserialize
 from hand_object_recon.pipeline.live.engine_events import LiveResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hand_object_recon.core.camera_settings import LiveSettings
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.pipeline.live.camera_stream import Stream
 from hand_object_recon.pipeline.live.conditions import Conditions, Notice
 from hand_object_recon.pipeline.live.stream_watch import StreamWatch

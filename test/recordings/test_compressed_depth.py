@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.recordings.compressed_depth import pack_rvl_depth
 from hand_object_recon.recordings.image_decoding import decode_depth
 from hand_object_recon.recordings.rvl import encode_rvl

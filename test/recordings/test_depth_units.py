@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.camera_settings import DepthSettings
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.recordings.depth_units import unit_warning
 from hand_object_recon.recordings.reader import RgbdRecording
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hand_object_recon.core.camera_settings import DepthSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import DepthSettings
 from hand_object_recon.recordings.color_encodings import COLOR_ENCODINGS
 from hand_object_recon.recordings.depth_units import depth_from_metres, depth_from_millimetres
 from hand_object_recon.recordings.image_decoding import decode_color, decode_depth

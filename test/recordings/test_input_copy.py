@@ -15,9 +15,9 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.camera_settings import RecordingSettings
 from hand_object_recon.core.errors import RecordingError
 from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.core.stream_settings import RecordingSettings
 from hand_object_recon.recordings.bag_writer import reliable_qos
 from hand_object_recon.recordings.input_copy import RecordedInput
 from hand_object_recon.recordings.reader import RgbdRecording

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.camera_settings import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.core.stream_settings import DepthSettings, RecordingSettings
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 
 COLOR = "/camera/camera/color/image_raw"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hand_object_recon.core.camera_settings import RecordingSettings
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.core.stream_settings import RecordingSettings
 from hand_object_recon.recordings.bag import BagTopic
 from hand_object_recon.recordings.topics import choose_topics
 

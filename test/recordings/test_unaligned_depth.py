@@ -13,8 +13,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.camera_settings import DepthSettings, RecordingSettings
 from hand_object_recon.core.errors import RecordingError
+from hand_object_recon.core.stream_settings import DepthSettings, RecordingSettings
 from hand_object_recon.recordings.reader import BadFrame, RgbdRecording
 
 COLOR = "/camera/color/image_raw"

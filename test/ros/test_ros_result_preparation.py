@@ -12,10 +12,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from hand_object_recon.core.camera import CameraIntrinsics, RgbdFrame
-from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.errors import InvalidValueError
 from hand_object_recon.core.hands import HandEstimate, HandSide
 from hand_object_recon.core.reconstruction import Reconstruction
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.hand_model.model import load_hand_model
 from hand_object_recon.messages.typestore import deserialize
 from hand_object_recon.pipeline.live.engine_events import LiveResult

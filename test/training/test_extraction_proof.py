@@ -32,6 +32,7 @@ class OneRecord:
     """A store of a record that shows noise where a hand is."""
 
     def __init__(self, folder: Path) -> None:
+        self.meta = {"identity": {"source": str(folder)}}
         random = np.random.default_rng(0)
         rest = rest_keypoints(load_hand_model("open_hand", HandSide.RIGHT)).numpy()
         self._record: dict[str, NDArray[Any]] = {
@@ -82,7 +83,7 @@ def test_it_reports_hand_and_object_and_the_worst(
     assert status == int(float(worst[1]) > 0.5 or int(worst[2]) > 50)
 
 
-def test_it_goes_on_where_it_was_stopped_and_refuses_other_weights(
+def test_it_goes_on_where_it_was_stopped_and_refuses_another_comparison(
     weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -95,9 +96,10 @@ def test_it_goes_on_where_it_was_stopped_and_refuses_other_weights(
     assert "surface_gap_voxels" in record
     assert main(command) == first
     assert capsys.readouterr().out.splitlines() == summary_lines
-    command[command.index("32")] = "64"
-    with pytest.raises(ConfigError, match=r"kept\.jsonl holds comparisons of"):
-        main(command)
+    for other in (["store", "64"], ["another store", "32"]):
+        changed = [str(weights), other[0], "--cells", other[1], *command[4:]]
+        with pytest.raises(ConfigError, match=r"kept\.jsonl holds comparisons of"):
+            main(changed)
 
 
 def test_it_holds_up_to_half_a_voxel_and_fifty_lost_ones() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from hand_object_recon.core.camera_settings import LiveSettings
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.messages.typestore import (
     CAMERA_INFO_TYPE,
     COMPRESSED_IMAGE_TYPE,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.errors import FrameError
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.pipeline.live.camera_stream import CameraMessage, Stream
 from hand_object_recon.pipeline.live.conditions import Conditions
 from hand_object_recon.pipeline.live.frame_decoder import PendingFrame

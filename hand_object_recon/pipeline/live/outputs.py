@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.core.camera_settings import LiveSettings
 from hand_object_recon.core.hands import HandTopology
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.messages.detections import detections_message
 from hand_object_recon.messages.headers import header_message
 from hand_object_recon.messages.images import camera_info_message

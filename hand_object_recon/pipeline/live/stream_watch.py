@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hand_object_recon.core.camera_settings import LiveSettings
+from hand_object_recon.core.stream_settings import LiveSettings
 from hand_object_recon.pipeline.live.camera_stream import Stream, Subscription, subscriptions
 from hand_object_recon.pipeline.live.conditions import Conditions
 

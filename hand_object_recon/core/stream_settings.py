@@ -1,4 +1,4 @@
-"""Settings of where frames come from and how their depth is read."""
+"""Settings of what comes in, recorded or live, of how depth is read, and of what ROS is given."""
 
 from __future__ import annotations
 
