@@ -40,6 +40,7 @@ from hand_object_recon.training.stage_state import (
     beginning,
     build_optimizer,
     freeze,
+    learn,
     with_copies,
 )
 from hand_object_recon.training.stop_request import StopRequest
@@ -234,7 +235,7 @@ class Training:
         loader = self._loader(stage, stores.training)
         validate_steps = max(1, round(config.validate_epochs * stage.steps / stage.settings.epochs))
         saved_s = time.monotonic()
-        stage.wrapped.train()
+        learn(stage.wrapped)
         for batch in loader:
             losses = self._step(stage, batch)
             if stage.step % config.log_steps == 0:

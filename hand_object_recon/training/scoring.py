@@ -58,12 +58,13 @@ def prediction_picture(
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode for as long as the context lasts."""
-    was_training = network.training
+    modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
         yield
     finally:
-        network.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training
 
 
 def _batches(

@@ -34,6 +34,15 @@ def freeze(network: nn.Module, patterns: Iterable[str]) -> None:
         raise ConfigError("frozen leaves no parameter to learn")
 
 
+def learn(network: nn.Module) -> None:
+    """Training mode, but for what is frozen: its norms go by what they have seen before."""
+    network.train()
+    for module in network.modules():
+        own = list(module.parameters(recurse=False))
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
+
+
 def beginning(
     before: Mapping[str, Tensor], path: Path, method: str, settings: StageSettings
 ) -> dict[str, Tensor]:

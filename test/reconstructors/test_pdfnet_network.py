@@ -187,7 +187,7 @@ def test_a_few_images_can_be_learned_by_heart() -> None:
     truth = (right - right.mean(dim=0)) * scales[..., None, None]
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     errors_m = []
-    for _ in range(30):
+    for _ in range(60):
         hands = network(pictures, points, camera, centers)[1]
         error = (hands.vertices - truth).abs().mean()
         optimizer.zero_grad()

@@ -204,6 +204,7 @@ def test_a_network_that_answers_the_truth_is_as_far_off_as_its_roots(batch_of: B
     assert scores["aligned_vertices_mm"][has_any].max() < 1e-3
     assert (scores["mask_iou"][has_any] == 1.0).all()
     assert (scores["presence_accuracy"] == 1.0).all()
+    assert (scores["count_accuracy"] == 1.0).all()
     is_nan = torch.stack([scores[f"{side}_joints_mm"].isnan() for side in ("left", "right")], dim=1)
     assert torch.equal(is_nan, ~has_hands)
 
@@ -221,6 +222,27 @@ def test_aligned_errors_are_those_about_the_middle_finger_s_knuckle(batch_of: Ba
     sizes = 1e3 * torch.linalg.vector_norm(0.1 * truth.joints, dim=3).mean(dim=2)
     counted = torch.where(truth.is_learned, sizes, torch.nan).nanmean(dim=1)
     torch.testing.assert_close(scores["aligned_joints_mm"], counted, equal_nan=True)
+
+
+def test_a_hand_taken_for_the_other_one_is_counted_all_the_same(batch_of: BatchOf) -> None:
+    method = method_with()
+    batch = batch_of(method, 6)
+    exchanged = Answering({**batch, "is_present": batch["is_present"].flip(1)}, torch.zeros(3))
+    exchanged.batch["is_enough"] = batch["is_enough"]
+    scores = method.scores(exchanged, batch)
+    is_alone = ~batch["is_present"].all(dim=1)
+    assert is_alone.any()
+    assert torch.equal(scores["presence_accuracy"], torch.where(is_alone, 0.0, 1.0))
+    assert (scores["count_accuracy"] == 1.0).all()
+
+
+def test_hands_that_are_not_there_make_the_count_wrong(batch_of: BatchOf) -> None:
+    method = method_with()
+    batch = batch_of(method, 6)
+    everywhere = Answering({**batch}, torch.zeros(3))
+    everywhere.batch["is_present"] = torch.ones_like(batch["is_present"])
+    scores = method.scores(everywhere, batch)
+    assert torch.equal(scores["count_accuracy"] == 1.0, batch["is_present"].all(dim=1))
 
 
 def test_pictures_show_joints_found_and_true_ones(batch_of: BatchOf) -> None:

@@ -47,14 +47,15 @@ class MeshDecoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         # The feature is the same at all vertices, so what the first layer makes of it is worked
-        # out once.
-        of_place, of_feature = torch.tensor_split(self.first.weight, [3], dim=1)
-        hidden = functional.conv1d(self.sphere.T[None], of_place, self.first.bias)
-        hidden = hidden + functional.conv1d(features[:, :, None], of_feature)
-        hidden = functional.relu(self.norms[0](hidden))
+        # out once. Convolutions over single vertices are matrix products, which are faster where
+        # numbers of channels are odd.
+        of_place, of_feature = torch.tensor_split(self.first.weight[:, :, 0], [3], dim=1)
+        hidden = functional.linear(self.sphere, of_place, self.first.bias)
+        hidden = hidden + functional.linear(features, of_feature)[:, None]
+        rows = functional.relu(self.norms[0](hidden.flatten(0, 1)))
         for convolve, norm in zip(self.others, self.norms[1:], strict=True):
-            hidden = functional.relu(norm(convolve(hidden)))
-        answers: Tensor = self.last(hidden).transpose(1, 2)
+            rows = functional.relu(norm(_of_each_row(convolve, rows)))
+        answers = _of_each_row(self.last, rows).view(*hidden.shape[:2], 3)
         return self.sphere + answers if self._from_sphere else answers
 
 
@@ -81,6 +82,12 @@ class ObjectDecoder(nn.Module):
         vertices_m = scale_m[:, None, None] * canonical + translation_m[:, None]
         is_held = None if self.is_held is None else self.is_held(place_features)[:, 0]
         return ObjectPrediction(vertices_m, canonical, scale_m, translation_m, is_held)
+
+
+def _of_each_row(convolve: nn.Module, rows: Tensor) -> Tensor:
+    """What a convolution over single places makes of (N, C) of them."""
+    weight, bias = convolve.get_parameter("weight"), convolve.get_parameter("bias")
+    return functional.linear(rows, weight[:, :, 0], bias)
 
 
 def _numbers(channels: int, count: int) -> nn.Sequential:

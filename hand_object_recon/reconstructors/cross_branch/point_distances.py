@@ -10,6 +10,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from hand_object_recon.geometry.nearest_point_kernels import nearest_of_sets
+
 # Any direction that no edge of a common shape has; this one is ObMan's.
 _RAY: Final = (0.4395064455, 0.617598629942, 0.652231566745)
 _ASIDE: Final = (1.0, 0.0, 0.0)
@@ -17,8 +19,17 @@ _ASIDE: Final = (1.0, 0.0, 0.0)
 
 def nearest_points(points: Tensor, others: Tensor) -> Tensor:
     """(B, N, 3) for each of (B, N, 3) points the nearest of (B, M, 3) others."""
-    nearest = torch.cdist(points.detach(), others.detach()).argmin(dim=2)
+    nearest = _nearest_numbers(points.detach(), others.detach())
     return others.gather(1, nearest[:, :, None].expand(-1, -1, 3))
+
+
+def _nearest_numbers(points: Tensor, others: Tensor) -> Tensor:
+    """(B, N) which of (B, M, 3) others is nearest to each of (B, N, 3) points."""
+    if points.device.type != "cpu":
+        return torch.cdist(points, others).argmin(dim=2)
+    numbers = torch.empty(points.shape[:2], dtype=torch.int64)
+    nearest_of_sets(points.numpy(), others.numpy(), numbers.numpy())
+    return numbers
 
 
 def chamfer(points: Tensor, others: Tensor) -> Tensor:

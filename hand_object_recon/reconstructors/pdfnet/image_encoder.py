@@ -16,6 +16,8 @@ from hand_object_recon.reconstructors.pdfnet.prediction import Pyramid, Seen
 
 PIXEL_CHANNELS: Final = 3
 _PARAMETER_CHANNELS: Final = 122
+_PRESENCE_CHANNELS: Final = 64
+_PRESENCE_DROPOUT: Final = 0.3
 _UNIT_LENGTH: Final = 10.0
 _LEAST_LENGTH: Final = 1e-10
 _RARE_LOGIT: Final = -4.59  # of one cell in a hundred, as for any focal loss
@@ -45,7 +47,7 @@ class ImageEncoder(nn.Module):
             self.size_head = _map_head(self.quarter_channels, HANDS)
             self.parameter_head = _map_head(self.quarter_channels, _PARAMETER_CHANNELS)
         else:
-            self.presence_head = nn.Linear(self.quarter_channels, HANDS)
+            self.presence_head = PresenceHead(self.trunk.channels_out)
         maps = HANDS * KEYPOINT_COUNT
         self.heatmaps: MapDecoder | None = MapDecoder(self.trunk.channels_out, 2 * width, maps)
         self.masks = MapDecoder(self.trunk.channels_out, 2 * width, HANDS, is_enlarged=True)
@@ -54,16 +56,33 @@ class ImageEncoder(nn.Module):
         levels = self.trunk.levels(images)
         quarter, coarsest = self.neck(levels.stages), levels.stages[-1]
         pixels = None if self.pixel_features is None else self.pixel_features(images).relu()
-        pooled = quarter.mean(dim=(2, 3))
         return Seen(
             center_logits=self.center_head(quarter),
             mask_logits=self.masks(coarsest),
             heatmaps=None if self.heatmaps is None else self.heatmaps(coarsest),
-            presence_logits=None if self.presence_head is None else self.presence_head(pooled),
+            presence_logits=None if self.presence_head is None else self.presence_head(coarsest),
             pyramid=Pyramid(pixels, levels.stem, quarter),
             box_sizes=None if self.size_head is None else self.size_head(quarter),
             hand_parameters=None if self.parameter_head is None else self.parameter_head(quarter),
         )
+
+
+class PresenceHead(nn.Module):
+    """(B, 2) logits that there are a left and a right hand anywhere in (B, C, H, W) features."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(2 * channels, _PRESENCE_CHANNELS),
+            nn.ReLU(),
+            nn.Dropout(_PRESENCE_DROPOUT),
+            nn.Linear(_PRESENCE_CHANNELS, HANDS),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        everywhere = [features.mean(dim=(2, 3)), features.amax(dim=(2, 3))]
+        logits: Tensor = self.layers(torch.cat(everywhere, dim=1))
+        return logits
 
 
 class PyramidNeck(nn.Module):

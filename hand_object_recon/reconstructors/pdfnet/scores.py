@@ -54,6 +54,12 @@ def presence_accuracy(presence_logits: Tensor, true: HandsTruth) -> Tensor:
     return is_right.float().mean(dim=1)
 
 
+def count_accuracy(presence_logits: Tensor, true: HandsTruth) -> Tensor:
+    """(B,) 1 where as many hands are found as there are, whichever they are; otherwise 0."""
+    found, there = (presence_logits > 0.0).sum(dim=1), true.is_present.sum(dim=1)
+    return (found == there).float()
+
+
 def mean_of_hands(values: Tensor, counted: Tensor) -> Tensor:
     """(B,) of (B, 2); NaN where no hand counts."""
     mean: Tensor = torch.where(counted, values, torch.nan).nanmean(dim=1)

@@ -38,6 +38,7 @@ from hand_object_recon.reconstructors.pdfnet.prediction import (
 )
 from hand_object_recon.reconstructors.pdfnet.samples import frame_records, network_sample
 from hand_object_recon.reconstructors.pdfnet.scores import (
+    count_accuracy,
     hand_errors_mm,
     mask_overlap,
     presence_accuracy,
@@ -120,6 +121,7 @@ class PDFNetTraining(TrainableMethod):
         }
         if seen.presence_logits is not None:
             scores["presence_accuracy"] = presence_accuracy(seen.presence_logits, truth)
+            scores["count_accuracy"] = count_accuracy(seen.presence_logits, truth)
         return scores
 
     def picture(self, network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
