@@ -73,6 +73,7 @@ class PresenceHead(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
+            nn.BatchNorm1d(2 * channels),
             nn.Linear(2 * channels, _PRESENCE_CHANNELS),
             nn.ReLU(),
             nn.Dropout(_PRESENCE_DROPOUT),
