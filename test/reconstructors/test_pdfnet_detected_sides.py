@@ -11,6 +11,7 @@ from hand_object_recon.reconstructors.pdfnet.batch_points import as_in_use
 from hand_object_recon.reconstructors.pdfnet.detected_sides import (
     cells_of_joints,
     detected_cells,
+    presence_of_either,
     seen_by_sides,
 )
 from hand_object_recon.reconstructors.pdfnet.options import PDFNetOptions
@@ -134,3 +135,18 @@ def test_training_learns_with_the_masks_of_use_where_that_is_asked_for(is_asked:
     assert bool(shown[LEFT, 28, 28])
     assert bool(shown[LEFT, 60, 60]) is not is_asked
     assert bool(shown[RIGHT].any()) is not is_asked
+
+
+@pytest.mark.parametrize(
+    ("shares", "either"),
+    [((0.6, 0.3), 0.9), ((0.45, 0.45), 0.9), ((0.1, 0.1), 0.2), ((0.99, 0.99), 1.0)],
+)
+def test_a_hand_whose_side_is_unclear_is_there_all_the_same(
+    shares: tuple[float, float], either: float
+) -> None:
+    nothing = torch.empty(0)
+    logits = torch.logit(torch.tensor([shares]))
+    seen = Seen(nothing, nothing, None, logits, Pyramid(None, nothing, nothing))
+    found = presence_of_either(seen)
+    assert found is not None
+    np.testing.assert_allclose(found.sigmoid().numpy(), [[either, either]], atol=1e-3)

@@ -81,6 +81,7 @@ class Answering(nn.Module):
         super().__init__()
         self.batch = {name: value[only] for name, value in batch.items()}
         self.off_m = off_m
+        self.likely = self.batch["is_present"].float()
 
     def see(self, images: Tensor) -> Seen:
         unread = torch.empty(0)
@@ -88,7 +89,7 @@ class Answering(nn.Module):
             center_logits=unread,
             mask_logits=10.0 * (self.batch["masks"].float() - 0.5),
             heatmaps=None,
-            presence_logits=self.batch["is_present"].float() - 0.5,
+            presence_logits=20.0 * (self.likely - 0.5),
             pyramid=Pyramid(None, unread, unread),
         )
 
@@ -224,24 +225,29 @@ def test_aligned_errors_are_those_about_the_middle_finger_s_knuckle(batch_of: Ba
     torch.testing.assert_close(scores["aligned_joints_mm"], counted, equal_nan=True)
 
 
-def test_a_hand_taken_for_the_other_one_is_counted_all_the_same(batch_of: BatchOf) -> None:
+def test_hands_taken_for_each_other_or_for_either_are_counted_all_the_same(
+    batch_of: BatchOf,
+) -> None:
     method = method_with()
     batch = batch_of(method, 6)
-    exchanged = Answering({**batch, "is_present": batch["is_present"].flip(1)}, torch.zeros(3))
-    exchanged.batch["is_enough"] = batch["is_enough"]
-    scores = method.scores(exchanged, batch)
+    answering = Answering(batch, torch.zeros(3))
     is_alone = ~batch["is_present"].all(dim=1)
     assert is_alone.any()
-    assert torch.equal(scores["presence_accuracy"], torch.where(is_alone, 0.0, 1.0))
-    assert (scores["count_accuracy"] == 1.0).all()
+    answering.likely = answering.likely.flip(1)
+    exchanged = method.scores(answering, batch)
+    assert torch.equal(exchanged["presence_accuracy"], torch.where(is_alone, 0.0, 1.0))
+    assert (exchanged["count_accuracy"] == 1.0).all()
+    answering.likely = torch.full_like(answering.likely, 0.5)
+    unclear = method.scores(answering, batch)
+    assert torch.equal(unclear["count_accuracy"], torch.where(is_alone, 1.0, 0.0))
 
 
 def test_hands_that_are_not_there_make_the_count_wrong(batch_of: BatchOf) -> None:
     method = method_with()
     batch = batch_of(method, 6)
-    everywhere = Answering({**batch}, torch.zeros(3))
-    everywhere.batch["is_present"] = torch.ones_like(batch["is_present"])
-    scores = method.scores(everywhere, batch)
+    answering = Answering(batch, torch.zeros(3))
+    answering.likely = torch.ones_like(answering.likely)
+    scores = method.scores(answering, batch)
     assert torch.equal(scores["count_accuracy"] == 1.0, batch["is_present"].all(dim=1))
 
 

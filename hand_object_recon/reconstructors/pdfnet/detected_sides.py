@@ -21,6 +21,7 @@ from hand_object_recon.reconstructors.pdfnet.prediction import Seen
 
 FloatArray = NDArray[np.floating[Any]]
 
+_LEAST_DOUBT: Final = 1e-4  # so that logits stay finite
 _NOWHERE: Final = -1e4  # a logit
 
 
@@ -38,9 +39,15 @@ def seen_by_sides(seen: Seen, is_own: Tensor) -> Seen:
 
 
 def presence_of_either(seen: Seen) -> Tensor | None:
-    """(B, 2) logits that there is a hand at all; whose side it is, the detector has said."""
+    """(B, 2) logits that there is a hand at all; whose side it is, the detector has said.
+
+    A hand whose side is unclear is half likely on either, so these shares add up.
+    """
     logits = seen.presence_logits
-    return None if logits is None else logits.amax(dim=1, keepdim=True).expand_as(logits)
+    if logits is None:
+        return None
+    either = logits.sigmoid().sum(dim=1, keepdim=True)
+    return either.logit(_LEAST_DOUBT).expand_as(logits)
 
 
 def detected_cells(hands: Sequence[HandDetection], to_square: FloatArray, size: int) -> Tensor:

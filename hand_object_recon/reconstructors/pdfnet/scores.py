@@ -55,9 +55,12 @@ def presence_accuracy(presence_logits: Tensor, true: HandsTruth) -> Tensor:
 
 
 def count_accuracy(presence_logits: Tensor, true: HandsTruth) -> Tensor:
-    """(B,) 1 where as many hands are found as there are, whichever they are; otherwise 0."""
-    found, there = (presence_logits > 0.0).sum(dim=1), true.is_present.sum(dim=1)
-    return (found == there).float()
+    """(B,) 1 where as many hands are likely as there are, whichever they are; otherwise 0.
+
+    A hand that is as likely the left as the right one counts half on either side.
+    """
+    likely = presence_logits.sigmoid().sum(dim=1).round()
+    return (likely == true.is_present.sum(dim=1)).float()
 
 
 def mean_of_hands(values: Tensor, counted: Tensor) -> Tensor:
