@@ -55,15 +55,16 @@ class FoundHand:
         is one instead.
     joints_m, vertices_m
         (21, 3) and (V, 3) in the camera's axes; no vertices from a network of joints alone.
-    has_points
-        Whether there was depth enough for the network to read; True for one that reads none.
+    has_place
+        Whether the network could tell how far away it is: there was depth enough for it to read,
+        or it needs none.
     """
 
     side: HandSide
     presence: float
     joints_m: FloatArray
     vertices_m: FloatArray
-    has_points: bool
+    has_place: bool
 
     def moved(self, motion: RigidMotion) -> FoundHand:
         """The hand somewhere else."""
@@ -108,7 +109,9 @@ class HandLook:
         if options.sides_by_detector:
             detected = {hand.side for hand in hands}
             found = {side: one for side, one in found.items() if side in detected}
-        if options.centered_points:
+        if not options.tells_distance:
+            found = {side: replace(one, has_place=False) for side, one in found.items()}
+        if options.centered_points or not options.tells_distance:
             found = {side: _before_camera(one, hands, frame) for side, one in found.items()}
         return found
 
@@ -154,10 +157,10 @@ def _keypoints_or_corners_px(hand: HandDetection) -> FloatArray:
 
 
 def _before_camera(found: FoundHand, hands: Sequence[HandDetection], frame: RgbdFrame) -> FoundHand:
-    """A hand whose place is counted from its points, if it has none: where its side was detected,
-    at a distance that only its size can tell."""
+    """A hand whose place is not known: where its side was detected, at a distance that only its size
+    can tell."""
     detected = [hand for hand in hands if hand.side is found.side]
-    if found.has_points or not detected:
+    if found.has_place or not detected:
         return found
     box = max(detected, key=lambda hand: hand.score).box
     place_m = back_project(np.array(box.center), np.array(_SOME_DISTANCE_M), frame.camera)
@@ -175,8 +178,8 @@ def _found(
         (part + answer.roots_m[:, :, None])[0].cpu().double().numpy()
         for part in (answer.joints, answer.vertices)
     )
-    has_points = [True] * len(SIDES) if points is None else points.is_enough[0].tolist()
+    has_place = [True] * len(SIDES) if points is None else points.is_enough[0].tolist()
     return {
-        side: FoundHand(side, presence[hand], joints_m[hand], vertices_m[hand], has_points[hand])
+        side: FoundHand(side, presence[hand], joints_m[hand], vertices_m[hand], has_place[hand])
         for hand, side in enumerate(SIDES)
     }

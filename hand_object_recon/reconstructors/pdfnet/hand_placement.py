@@ -30,7 +30,7 @@ def placement_offset(
     hand is as far away as its size says, or, to be laid on it, as the depth where its joints are.
     """
     offset: FloatArray = np.zeros(3)
-    if not hand.has_points:
+    if not hand.has_place:
         offset = offset_by_size(hand.joints_m, detection, frame.camera)
         if lay_on_depth:
             offset = offset + offset_to_measured(frame, hand.joints_m + offset, detection)

@@ -152,6 +152,12 @@ class PDFNetOptions(AugmentationOptions):
     def reads_center(self) -> bool:
         return self.center_feature and self.inputs is not Inputs.DEPTH_ONLY
 
+    @property
+    def tells_distance(self) -> bool:
+        """What the network sees tells how far away hands are: depth does, and the whole image; but
+        in a picture of the hands alone, however large, colours do not."""
+        return self.inputs is not Inputs.RGB_ONLY or self.view is View.IMAGE
+
     @model_validator(mode="after")
     def _network_fits_together(self) -> PDFNetOptions:
         if 2 * self.neighbours > self.points:

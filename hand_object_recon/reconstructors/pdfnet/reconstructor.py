@@ -46,8 +46,8 @@ SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "pdfnet.safetensors
 
 NO_DEPTH: Final = "too little depth on the hand, and the network reads nothing else"
 BY_SIZE: Final = (
-    "too little depth on a hand for the network to read: its shape is seen in colour alone, and "
-    "how far away it is by its size"
+    "too little depth on a hand for the network to read, or a network that reads none: the hand's "
+    "shape is seen in colour alone, and how far away it is by its size"
 )
 
 
@@ -92,14 +92,14 @@ class PDFNetReconstructor(Reconstructor):
             answer = matched.get(hand.track_id)
             if answer is None:
                 continue
-            if not answer.has_points and not self._options.reads_center:
+            if not answer.has_place and not self._options.reads_center:
                 left_out[hand.track_id] = NO_DEPTH
                 continue
             estimate = self._estimate(frame, hand, answer)
             if estimate is None:
                 left_out[hand.track_id] = NO_HAND
                 continue
-            is_by_size |= not answer.has_points
+            is_by_size |= not answer.has_place
             estimates.append(estimate)
         notes = (BY_SIZE,) if is_by_size else ()
         return ReconstructorOutput(tuple(estimates), left_out=left_out, notes=notes)

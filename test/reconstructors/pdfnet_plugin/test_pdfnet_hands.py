@@ -25,7 +25,7 @@ from hand_object_recon.networks.hand_estimates import NO_HAND
 from hand_object_recon.pipeline.placement import MetricPlacement
 from hand_object_recon.reconstructors.base import ReconstructorOutput
 from hand_object_recon.reconstructors.pdfnet.hand_matching import ELSEWHERE, NOT_SEEN, OTHER_SIDE
-from hand_object_recon.reconstructors.pdfnet.options import Inputs
+from hand_object_recon.reconstructors.pdfnet.options import Inputs, View
 from hand_object_recon.reconstructors.pdfnet.prediction import (
     HandPoints,
     HandsPrediction,
@@ -154,17 +154,27 @@ def test_a_hand_that_the_network_sees_turned_is_turned_onto_the_depth(
     assert (errors_m[True] < 0.6 * errors_m[False]).all()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"centered_points": True, "sides_by_detector": True},
+        {"inputs": Inputs.RGB_ONLY, "view": View.HANDS},
+    ],
+    ids=["no mask", "only colours of a picture of hands"],
+)
 @pytest.mark.parametrize("with_keypoints", [True, False])
-def test_a_hand_whose_mask_is_not_seen_is_put_where_it_was_detected(
+def test_a_hand_whose_place_is_not_told_by_what_is_seen_is_put_where_it_was_detected(
     build: Build,
     both_hands: BothHands,
     tracked: Tracked,
     frame_of: FrameOf,
     show: Show,
     make_weights: MakeWeights,
+    options: dict[str, Any],
+    *,
     with_keypoints: bool,
 ) -> None:
-    reconstructor = build(make_weights(centered_points=True, sides_by_detector=True))
+    reconstructor = build(make_weights(**options))
     hands = both_hands()
     show(reconstructor, hands, sees_masks=False, too_far=0.0)
 
