@@ -157,8 +157,8 @@ def _keypoints_or_corners_px(hand: HandDetection) -> FloatArray:
 
 
 def _before_camera(found: FoundHand, hands: Sequence[HandDetection], frame: RgbdFrame) -> FoundHand:
-    """A hand whose place is not known: where its side was detected, at a distance that only its size
-    can tell."""
+    """A hand whose place is not known: where its side was detected, at a distance that its size has
+    to tell."""
     detected = [hand for hand in hands if hand.side is found.side]
     if found.has_place or not detected:
         return found
