@@ -18,7 +18,7 @@ help:
 	@echo "make test          ruff, mypy and the tests"
 	@echo "make test-numpy1   what runs on a robot, with the NumPy 1.26 of ROS Humble and Jazzy"
 	@echo "make format        let ruff rewrite the code"
-	@echo "make config        rewrite config/default.yaml and docs/configuration.md"
+	@echo "make config        rewrite config/default.yaml, config/ros_parameters.yaml, docs/configuration.md"
 	@echo "make clean         remove the environments and what the program wrote"
 
 demo: compile

@@ -23,6 +23,11 @@ PASSED_ON = ("camera", "reconstructor", "detector", "target_frame", "params_file
 PASSED_ON += ("use_sim_time", "rviz")
 DEFAULTS = {"camera": "realsense", "autostart": "true", "use_sim_time": "false", "rviz": "false"}
 ROOTS = {"realsense": "/{name}/{name}", "zed": "/{name}/zed_node"}
+COLOR_FRAMES = {
+    "realsense": "{name}_color_optical_frame",
+    "orbbec": "{name}_color_optical_frame",
+    "zed": "{name}_left_camera_frame_optical",
+}
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -53,7 +58,9 @@ def _actions(context: LaunchContext) -> list[Any]:
 
 def _camera(name: str, arguments: dict[str, str]) -> IncludeLaunchDescription:
     share = get_package_share_path(PACKAGE)
-    root = ROOTS.get(arguments["camera"], "/{name}").format(name=name)
+    camera = arguments["camera"]
+    root = ROOTS.get(camera, "/{name}").format(name=name)
+    color_frame = COLOR_FRAMES.get(camera, "").format(name=name)
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(share / "launch" / "reconstruction.launch.py")),
         launch_arguments={
@@ -61,6 +68,6 @@ def _camera(name: str, arguments: dict[str, str]) -> IncludeLaunchDescription:
             "namespace": name,
             "camera_root": root,
             "frame_prefix": f"{name}/",
-            "fixed_frame": arguments["target_frame"],
+            "fixed_frame": arguments["target_frame"] or color_frame,
         }.items(),
     )

@@ -65,7 +65,9 @@ ARGUMENTS = (
         description="Frame results are given in; empty is that of the parameters.",
     ),
     DeclareLaunchArgument(
-        "frame_prefix", default_value="", description="Put before the names of hand frames."
+        "frame_prefix",
+        default_value="",
+        description="Put before the names of the frames of hands and objects.",
     ),
     DeclareLaunchArgument(
         "params_file", default_value="", description="Parameters that win over the preset."

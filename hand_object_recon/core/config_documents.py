@@ -34,7 +34,7 @@ ROS_YAML_HEADER = """\
 PAGE_HEADER = """\
 # Configuration
 
-Written from the schema in `hand_object_recon/core/config.py` by `make config`; change it there.
+Written from `hand_object_recon/core/config.py` and the `*_settings.py` there by `make config`.
 
 - `hand-object-recon config --out my.yaml` writes all settings with their defaults and comments.
 - `--config my.yaml` reads such a file; what it leaves out keeps its default.

@@ -69,7 +69,7 @@ class DatasetCard:
 
     def holds(self) -> str:
         """What its frames hold, in words."""
-        hands = "both hands" if len(self.sides) > 1 else f"{next(iter(self.sides))} hands"
+        hands = "left and right hands" if len(self.sides) > 1 else f"{next(iter(self.sides))} hands"
         parts = {"depth": self.has_depth, "objects": self.has_objects, "masks": self.has_masks}
         kind = "videos" if self.is_video else "single images"
         return ", ".join([kind, hands, *(name for name, is_held in parts.items() if is_held)])
