@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hand_object_recon.core.camera import RgbdFrame
-from hand_object_recon.geometry.mesh_normals import face_area_vectors
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from hand_object_recon.geometry.surface_reading import surface_reading
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -82,34 +82,15 @@ class _SeenSurface(NamedTuple):
 def _seen_surface(
     frame: RgbdFrame, vertices_m: FloatArray, faces: NDArray[np.int32], farthest_m: float
 ) -> _SeenSurface | None:
-    first, second, third = (vertices_m[faces[:, corner]] for corner in range(3))
-    middles = (first + second + third) / 3.0
-    areas = face_area_vectors(vertices_m, faces)
-    sizes = np.linalg.norm(areas, axis=1)
-    facing = -np.einsum("fc,fc->f", areas, middles)
-    is_facing = facing > _LEAST_FACING * sizes * np.linalg.norm(middles, axis=1)
-    shown = np.flatnonzero(is_facing & (middles[:, 2] > 0.0))
-    depth_m = _depth_at(frame, middles[shown])
-    gaps_m = depth_m - middles[shown, 2]
-    is_near = np.abs(gaps_m) < farthest_m  # not where there is no reading
-    if is_near.sum() < _LEAST_TRIANGLES:
+    reading = surface_reading(frame, vertices_m, faces, farthest_m, least_facing=_LEAST_FACING)
+    middles, areas, gaps_m = reading
+    if len(gaps_m) < _LEAST_TRIANGLES:
         return None
-    shown, gaps_m = shown[is_near], gaps_m[is_near]
-    middles, normals = middles[shown], areas[shown] / sizes[shown, None]
+    sizes = np.linalg.norm(areas, axis=1)
+    normals = areas / sizes[:, None]
     trust = (1.0 - (gaps_m / farthest_m) ** 2) ** 2  # Tukey's
     along_normals = np.einsum("fc,fc->f", normals, middles) * gaps_m / middles[:, 2]
-    return _SeenSurface(middles, normals, along_normals, trust * sizes[shown] / sizes[shown].mean())
-
-
-def _depth_at(frame: RgbdFrame, points_m: FloatArray) -> FloatArray:
-    """(N,) depth measured where (N, 3) points are seen; NaN where there is none."""
-    camera = frame.camera
-    column = np.rint(camera.fx * points_m[:, 0] / points_m[:, 2] + camera.cx).astype(np.intp)
-    row = np.rint(camera.fy * points_m[:, 1] / points_m[:, 2] + camera.cy).astype(np.intp)
-    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    depth_m = np.full(len(points_m), np.nan)
-    depth_m[inside] = frame.depth_m[row[inside], column[inside]]
-    return depth_m
+    return _SeenSurface(middles, normals, along_normals, trust * sizes / sizes.mean())
 
 
 def _step(seen: _SeenSurface, middle_m: FloatArray, so_far: FloatArray) -> FloatArray:

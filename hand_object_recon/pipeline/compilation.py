@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from hand_object_recon.core.config import PipelineConfig
+from hand_object_recon.geometry.surface_reading import warm_up_surface_reading
 from hand_object_recon.held_objects.stage import HeldObjects
 from hand_object_recon.interaction.refinement import ContactRefinement
 from hand_object_recon.reconstructors.base import RECONSTRUCTORS, Reconstructor
@@ -29,6 +30,7 @@ def compile_pipeline(config: PipelineConfig) -> Iterator[str]:
 
 def _compile_reconstructor(config: PipelineConfig) -> None:
     _reconstructor(config).warm_up()
+    warm_up_surface_reading()
 
 
 def _compile_held_objects(config: PipelineConfig) -> None:

@@ -97,6 +97,7 @@ class Pipeline:
         """Do once what makes a first frame slow, so that no camera waits for it."""
         self._detector.warm_up()
         self._reconstructor.warm_up()
+        self._placement.warm_up()
         if self._held_objects is not None:
             self._held_objects.warm_up()
         self._refinement.warm_up()

@@ -20,6 +20,7 @@ from hand_object_recon.geometry.depth_turn import motion_onto_depth
 from hand_object_recon.geometry.projection import back_project
 from hand_object_recon.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from hand_object_recon.geometry.size_placement import offset_by_spread
+from hand_object_recon.geometry.surface_reading import warm_up_surface_reading
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -45,6 +46,10 @@ class MetricPlacement:
     ) -> None:
         self._faces = {topology.name: topology.faces for topology in topologies}
         self._is_metric, self._turns = is_metric, turns
+
+    def warm_up(self) -> None:
+        """Compile what it needs."""
+        warm_up_surface_reading()
 
     def knows(self, topology: str) -> bool:
         """Whether a mesh of that name can be placed."""
