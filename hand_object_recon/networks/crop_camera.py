@@ -88,9 +88,9 @@ class CropCamera:
         Along the crop's own axis, none of the readings mixed; 0 where there is none.
         """
         homography = self._homography(camera, size)
-        known_m = np.nan_to_num(depth_m)
-        readings = cv2.warpPerspective(known_m, homography, (size, size), flags=cv2.INTER_NEAREST)
-        return np.asarray(readings * self._depth_ratios(size), dtype=np.float32)
+        readings = cv2.warpPerspective(depth_m, homography, (size, size), flags=cv2.INTER_NEAREST)
+        along_axis = np.nan_to_num(readings) * self._depth_ratios(size)
+        return np.asarray(along_axis, dtype=np.float32)
 
     def _homography(self, camera: CameraIntrinsics, size: int) -> FloatArray:
         """(3, 3) from pixels of ``camera`` to the crop's."""
