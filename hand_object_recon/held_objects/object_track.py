@@ -108,6 +108,15 @@ class ObjectTrack:
         low, high = self._box_m
         return 0.5 * float(np.linalg.norm(high - low)) + _ROOM_M
 
+    def is_claimed_by(self, hand: int, stamp_ns: int) -> bool:
+        """Whether what is in a hand is this, rather than something new."""
+        return hand in self.touched_by and not self.was_lost_in(hand, stamp_ns)
+
+    def was_lost_in(self, hand: int, stamp_ns: int) -> bool:
+        """Whether it went out of sight in that hand, for so long that nobody knows where it is."""
+        is_unseen = self.state is GraspState.PUT_DOWN and self.seen_ns < stamp_ns
+        return is_unseen and hand in self.touched_by
+
     def is_over(self, stamp_ns: int, keep_s: float) -> bool:
         """Whether it is to be forgotten: touched in passing, lost in a hand, or not seen long."""
         if self.state is GraspState.TOUCHED:

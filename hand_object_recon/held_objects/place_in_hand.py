@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from hand_object_recon.core.objects import NOBODY
+from hand_object_recon.geometry.alignment import nearest_rotation
 from hand_object_recon.geometry.rotations import matrix_to_axis_angle
 from hand_object_recon.held_objects.hand_motion import Pose, inverse, part_way
 
@@ -38,6 +39,7 @@ class PlaceInHand:
             self._place = None
             return None
         moved = motion @ pose
+        moved[:3, :3] = nearest_rotation(moved[:3, :3])  # or it skews over thousands of frames
         if hand != self._hand or used_to_be is None:
             return moved
         return part_way(moved, used_to_be, _BACK_SHARE)

@@ -98,6 +98,10 @@ class HeldObjects:
         """Use other run-time settings from the next frame on."""
         self._settings = settings
 
+    def continue_ids_of(self, earlier: HeldObjects) -> None:
+        """Take no id that another one gave."""
+        self._next_id = max(self._next_id, earlier._next_id)
+
     def reset(self) -> None:
         """Forget every object."""
         self._background.reset()
@@ -142,7 +146,7 @@ class HeldObjects:
         }
         for hand in parts.labels.hands:
             hand_id = hand.hand.track_id
-            if any(hand_id in track.touched_by for track in self._tracks):
+            if any(track.is_claimed_by(hand_id, stamp_ns) for track in self._tracks):
                 continue
             if hand.hand.placement_residual_m > _MOST_RESIDUAL_M:
                 continue
@@ -151,10 +155,26 @@ class HeldObjects:
                 continue
             first, _ = self._candidates.get(hand_id, (stamp_ns, stamp_ns))
             self._candidates[hand_id] = first, stamp_ns
-            if stamp_ns - first >= _NEW_AFTER_NS and len(self._tracks) < _MOST_OBJECTS:
+            if stamp_ns - first >= _NEW_AFTER_NS and self._has_room(hand_id, stamp_ns):
                 self._tracks.append(self._new_track(parts, seen))
                 taken |= seen.parts
                 del self._candidates[hand_id]
+
+    def _has_room(self, hand_id: int, stamp_ns: int) -> bool:
+        """Whether there may be one more object in a hand.
+
+        What went out of sight in that hand is forgotten: it is the new one, or nobody knows where.
+        So is, if there are too many, what was put down and has not been seen for longest.
+        """
+        self._tracks = [one for one in self._tracks if not one.was_lost_in(hand_id, stamp_ns)]
+        if len(self._tracks) < _MOST_OBJECTS:
+            return True
+        put_down = [one for one in self._tracks if one.state is GraspState.PUT_DOWN]
+        unseen = [one for one in put_down if one.seen_ns < stamp_ns]
+        if not unseen:
+            return False
+        self._tracks.remove(min(unseen, key=lambda one: one.seen_ns))
+        return True
 
     def _new_object(
         self, parts: SceneParts, hand: HandSurface, taken: NDArray[np.bool_]

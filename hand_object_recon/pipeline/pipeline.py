@@ -152,6 +152,12 @@ class Pipeline:
             self._held_objects.change_settings(config.held_object)
         self._refinement.change_settings(config.contact_refinement)
 
+    def continue_ids_of(self, earlier: Pipeline) -> None:
+        """Give hands and objects that are modelled from depth no id that another pipeline gave."""
+        self._tracker.continue_ids_of(earlier._tracker)
+        if self._held_objects is not None and earlier._held_objects is not None:
+            self._held_objects.continue_ids_of(earlier._held_objects)
+
     def reset(self) -> None:
         """Forget earlier frames, as before another recording."""
         self._detector.reset()

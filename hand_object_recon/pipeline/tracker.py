@@ -126,6 +126,10 @@ class Tracker:
         """Use other run-time settings from the next frame on."""
         self._settings = settings
 
+    def continue_ids_of(self, earlier: Tracker) -> None:
+        """Take no id that another tracker gave."""
+        self._next_id = max(self._next_id, earlier._next_id)
+
     def reset(self) -> None:
         """End every track."""
         self.ended = tuple(track.track_id for track in self._tracks)

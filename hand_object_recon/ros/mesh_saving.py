@@ -22,7 +22,7 @@ def save_meshes(live: LiveResult, folder: Path) -> Path:
     meshes = frame_meshes(reconstruction, live.topologies)
     if not meshes:
         raise InvalidValueError("there is no hand and no object in the newest frame")
-    path = folder.expanduser() / f"frame_{reconstruction.stamp_ns}.glb"
+    path = in_home(folder) / f"frame_{reconstruction.stamp_ns}.glb"
     about = {
         "unit": "metre",
         "frame_id": reconstruction.frame_id,
@@ -31,3 +31,19 @@ def save_meshes(live: LiveResult, folder: Path) -> Path:
     }
     write_mesh_file(path, meshes, about)
     return path
+
+
+def in_home(folder: Path) -> Path:
+    """The folder, ``~`` and ``~user`` replaced.
+
+    Raises
+    ------
+    InvalidValueError
+        There is no such user, or no home.
+    """
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise InvalidValueError(
+            f"ros.mesh_folder is {folder}: {error}; give a whole path"
+        ) from None

@@ -128,9 +128,11 @@ class ReconstructionNode(LifecycleNode):
 
     def close(self) -> None:
         """Stop and free everything but the node itself."""
-        self._stop()
-        self._free()
-        self._clock_watch.close()
+        try:
+            self._stop()
+        finally:
+            self._free()
+            self._clock_watch.close()
 
     def _transition(
         self, do: Callable[[], None], undo: Callable[[], None] | None = None
@@ -177,7 +179,8 @@ class ReconstructionNode(LifecycleNode):
         if self._engine.state is EngineState.ACTIVE:
             self._engine.deactivate()
         with self._wiring:
-            if self._result_publishers is not None and self._newest is not None:
+            is_heard = self.context.ok()  # not after Ctrl-C
+            if is_heard and self._result_publishers is not None and self._newest is not None:
                 shown = self._newest.result.reconstruction
                 clearing = serialized_deletion_of_all(shown.stamp_ns, shown.frame_id)
                 self._result_publishers.publish(MARKERS_TOPIC, clearing)
@@ -221,7 +224,9 @@ class ReconstructionNode(LifecycleNode):
             publishers = self._result_publishers
             if publishers is None or self._engine.state is not EngineState.ACTIVE:
                 return
-            self._newest = live
+            earlier, self._newest = self._newest, live
+            if earlier is not None and live.frame.stamp_ns < earlier.frame.stamp_ns:
+                self._forget_transforms()
             try:
                 messages = self._messages(live, publishers.wanted())
             except HandObjectReconError as error:
@@ -259,10 +264,13 @@ class ReconstructionNode(LifecycleNode):
     def _start_over(self, reason: str) -> None:
         self.get_logger().info(reason)
         with self._wiring:
-            if self._target is not None:
-                self._target.forget()
+            self._forget_transforms()
         with suppress(StateError):  # there is nothing to forget while unconfigured
             self._engine.reset()
+
+    def _forget_transforms(self) -> None:
+        if self._target is not None:
+            self._target.forget()
 
     def _give_up(self, error: HandObjectReconError) -> None:
         self.get_logger().error(f"{error}; the node is unconfigured, configure it again")

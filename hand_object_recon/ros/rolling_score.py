@@ -49,16 +49,14 @@ class RollingScore:
     def add_result(self, result: Reconstruction) -> None:
         truth = self._truths.pop(result.stamp_ns, None)
         if truth is None:
-            self._results[result.stamp_ns] = result
-            _drop_oldest(self._results)
+            _wait(self._results, result)
         else:
             self._pairs.append(_paired(result, truth))
 
     def add_truth(self, truth: Reconstruction) -> None:
         result = self._results.pop(truth.stamp_ns, None)
         if result is None:
-            self._truths[truth.stamp_ns] = truth
-            self.unmatched += _drop_oldest(self._truths)
+            self.unmatched += _wait(self._truths, truth)
         else:
             self._pairs.append(_paired(result, truth))
 
@@ -109,10 +107,16 @@ def _closest_joints(truth: HandEstimate, hands: Sequence[HandEstimate]) -> Joint
     )
 
 
-def _drop_oldest(waiting: dict[int, Reconstruction]) -> int:
-    """Keep as many as may wait; how many were dropped."""
+def _wait(waiting: dict[int, Reconstruction], message: Reconstruction) -> int:
+    """Have a message wait, and as many as may; how many were dropped.
+
+    Those that came first are dropped, not those of the smallest stamps: a bag that is played again
+    begins with those.
+    """
+    waiting.pop(message.stamp_ns, None)
+    waiting[message.stamp_ns] = message
     dropped = 0
     while len(waiting) > _MOST_WAITING:
-        del waiting[min(waiting)]
+        del waiting[next(iter(waiting))]
         dropped += 1
     return dropped

@@ -20,6 +20,7 @@ from hand_object_recon.core.hands import HandSide
 from hand_object_recon.core.objects import NOBODY, GraspState, ObjectEstimate
 from hand_object_recon.core.stage_settings import HeldObjectSettings
 from hand_object_recon.hand_model.model import load_hand_model
+from hand_object_recon.held_objects import stage as held_objects_stage
 from hand_object_recon.held_objects.stage import HeldObjects
 
 TOPOLOGIES = tuple(load_hand_model("open_hand", side).topology for side in HandSide)
@@ -276,3 +277,56 @@ def blinded(moment: Any, later_s: float) -> RgbdFrame:
     frame: RgbdFrame = moment.frame
     nothing = np.full_like(frame.depth_m, np.nan)
     return replace(frame, depth_m=nothing, stamp_ns=frame.stamp_ns + round(later_s * 1e9))
+
+
+def shifted(moment: Any, right_px: int, hand: int, number: int) -> tuple[RgbdFrame, Any]:
+    """A moment as frame ``number``, seen farther right, the hand under another id."""
+    frame = moment.frame
+    hands = []
+    for one in moment.hands:
+        right_m = right_px * one.joints_m[:, 2].mean() / frame.camera.fx
+        hands.append(replace(one.moved(np.array([right_m, 0.0, 0.0])), track_id=hand))
+    rgb, depth_m = (np.roll(image, right_px, axis=1) for image in (frame.rgb, frame.depth_m))
+    moved = RgbdFrame(rgb, depth_m, frame.camera, number * 40_000_000, frame.frame_id)
+    return moved, hands
+
+
+def nothing(like: Any, number: int) -> RgbdFrame:
+    frame = like.frame
+    blind = np.full_like(frame.depth_m, np.nan)
+    return RgbdFrame(frame.rgb, blind, frame.camera, number * 40_000_000, frame.frame_id)
+
+
+def test_a_thing_that_went_out_of_sight_in_a_hand_is_held_when_both_are_back(lifted: Film) -> None:
+    stage = HeldObjects(HeldObjectSettings(), TOPOLOGIES)
+    held, out_s = lifted[20:60], 0.9
+    number = 0
+    for moment in held:
+        number += 1
+        stage.update(*shifted(moment, 0, HAND, number))
+    for _ in range(round(out_s / 0.04)):
+        number += 1
+        stage.update(nothing(held[-1], number), [])
+    back = []
+    for moment in held[::-1]:
+        number += 1
+        back.append(stage.update(*shifted(moment, 70, HAND, number)))
+    assert [one.state for one in back[-1]] == [GraspState.HELD]
+    assert back[-1][0].held_by == HAND
+
+
+def test_things_that_were_put_down_long_ago_make_room_for_what_is_held(
+    lifted: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_objects_stage, "_MOST_OBJECTS", 2)
+    stage = HeldObjects(HeldObjectSettings(keep_s=600.0), TOPOLOGIES)
+    held, number = lifted[20:60], 0
+    for visit, right_px in enumerate((0, 90, -90)):
+        for moment in held:
+            number += 1
+            found = stage.update(*shifted(moment, right_px, visit + 1, number))
+        assert visit + 1 in {one.held_by for one in found}
+        for _ in range(20):
+            number += 1
+            stage.update(nothing(held[-1], number), [])
+    assert {one.track_id for one in found} == {1, 2}

@@ -142,3 +142,14 @@ def test_a_trouble_without_a_time_stays_until_it_is_ended(watched: Watched) -> N
     assert watched.conditions.troubles == {"qos": "incompatible"}
     watched.conditions.end("qos")
     assert watched.conditions.troubles == {}
+
+
+def test_stamps_that_stand_still_are_said(watched: Watched) -> None:
+    watched.all_arrive(1.0)
+    for stream in Stream:
+        watched.watch.arrived(stream, 4 * S)
+    (said,) = watched.check(4.1)
+    assert said.topic == "synchronization"
+    assert "stamps do not go on" in said.text
+    watched.watch.paired(5 * S)
+    assert not watched.said[-1].is_trouble

@@ -424,3 +424,12 @@ def test_a_history_handed_out_does_not_change_later(
     update(tracker, [make_detection(152.0)])
     assert list(second.history) == before
     assert len(before) == 1
+
+
+def test_a_tracker_that_goes_on_for_another_gives_no_id_again(
+    update: Update, make_detection: MakeDetection
+) -> None:
+    earlier, later = Tracker(TrackerSettings()), Tracker(TrackerSettings())
+    before = [hand.track_id for hand in update(earlier, [make_detection(100.0)])]
+    later.continue_ids_of(earlier)
+    assert [hand.track_id for hand in update(later, [make_detection(100.0)])] > before

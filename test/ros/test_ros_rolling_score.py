@@ -86,3 +86,14 @@ def test_a_truth_that_no_result_came_for_is_counted(make_hand: MakeHand) -> None
         "frames": "0",
         "truths without a result": "2",
     }
+
+
+def test_a_bag_that_begins_again_is_scored_again(make_hand: MakeHand) -> None:
+    """Every second frame has a result, which comes a little later."""
+    score = RollingScore(10_000)
+    for _ in range(2):
+        for stamp_ns in range(2003):
+            score.add_truth(frame(stamp_ns, make_hand()))
+            if stamp_ns >= 3 and stamp_ns % 2:
+                score.add_result(frame(stamp_ns - 3, make_hand()))
+    assert score.frames == 2 * 1000

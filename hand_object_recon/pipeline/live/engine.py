@@ -43,6 +43,7 @@ from hand_object_recon.pipeline.stage_clock import StageClock
 
 _NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
+_LEAST_CALM_S: Final = 2.0  # hosts look every second
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,9 +248,13 @@ class LiveEngine:
             self._intake.watch.topics_known(names)
 
     def see_trouble(self, topic: str, text: str) -> None:
-        """Have a trouble that the host found (incompatible QoS, ...) said and listed."""
+        """Have a trouble that the host found (incompatible QoS, ...) said and listed.
+
+        It is over when it was not seen for a while, so the host tells it as long as it lasts, at
+        least every second.
+        """
         with self._lock:
-            self._conditions.see(topic, text, None)
+            self._conditions.see(topic, text, self._steady_ns())
 
     def check(self) -> None:
         """Look for silent streams and for troubles that are over; to be called now and then."""
@@ -352,6 +357,8 @@ class LiveEngine:
     def _take_over(self, pipeline: Pipeline, config: PipelineConfig) -> None:
         with self._detecting:
             earlier = self._pipeline
+            if earlier is not None:
+                pipeline.continue_ids_of(earlier)
             with self._lock:
                 self._pipeline = pipeline
                 self._topologies = {one.name: one for one in pipeline.topologies()}
@@ -499,4 +506,5 @@ class LiveEngine:
 
 
 def _calm_ns(config: PipelineConfig) -> int:
-    return round(config.live.stream_timeout_s * _NANOSECONDS_PER_SECOND)
+    calm_s = max(config.live.stream_timeout_s, _LEAST_CALM_S)
+    return round(calm_s * _NANOSECONDS_PER_SECOND)

@@ -69,9 +69,15 @@ class StreamWatch:
         """
         for subscription in subscriptions(self.settings):
             self._check_stream(subscription, now_ns)
-        if gap_ns is not None and self._is_overdue(self._paired_ns, now_ns):
-            self._conditions.see(_SYNCHRONIZATION, self._unsynchronized(gap_ns), now_ns)
+        if self._is_overdue(self._paired_ns, now_ns):
+            self._check_pairs(gap_ns, now_ns)
         self._conditions.end_calm(now_ns)
+
+    def _check_pairs(self, gap_ns: int | None, now_ns: int) -> None:
+        if gap_ns is not None:
+            self._conditions.see(_SYNCHRONIZATION, self._unsynchronized(gap_ns), now_ns)
+        elif self._are_coming(now_ns):
+            self._conditions.see(_SYNCHRONIZATION, _STANDING_STILL, now_ns)
 
     def _check_stream(self, subscription: Subscription, now_ns: int) -> None:
         stream = subscription.stream
@@ -84,6 +90,11 @@ class StreamWatch:
             silent_s = (now_ns - arrived_ns) / _NANOSECONDS_PER_SECOND
             text = f"{subscription.topic}: no {stream} message for {silent_s:.1f} s; {_STALLED}"
             self._conditions.see(stream.value, text, now_ns)
+
+    def _are_coming(self, now_ns: int) -> bool:
+        """Whether both colour and depth arrive."""
+        arrived_ns = [self._arrived_ns.get(stream) for stream in _IMAGES]
+        return all(one is not None and not self._is_overdue(one, now_ns) for one in arrived_ns)
 
     def _missing(self, subscription: Subscription) -> str:
         topic = subscription.topic
@@ -104,6 +115,10 @@ class StreamWatch:
         return now_ns - since_ns > self.settings.stream_timeout_s * _NANOSECONDS_PER_SECOND
 
 
+_STANDING_STILL = (
+    "images arrive whose stamps do not go on: the driver (or the bridge) must stamp each one with "
+    "the time it was taken"
+)
 _STALLED = "is the camera still connected, and the recording not at its end?"
 
 

@@ -104,3 +104,14 @@ def test_a_setting_that_is_refused_changes_nothing(
     with pytest.raises(ConfigError, match=reason):
         host.engine.change_settings(values)
     assert host.engine.config == before
+
+
+def test_ids_go_on_where_another_reconstructor_takes_over(host: Any) -> None:
+    host.start()
+    host.send(0)
+    before = [hand.track_id for hand in host.result().result.reconstruction.hands]
+    host.switch_to("live_engine_plugins:Other")
+    host.send(1)
+    after = [hand.track_id for hand in host.result().result.reconstruction.hands]
+    assert len(before) == len(after) == 1
+    assert after > before

@@ -126,3 +126,23 @@ def test_an_engine_without_a_camera_says_so_when_it_is_checked(host: Any) -> Non
     host.engine.check()
     assert host.notices.empty()
     assert host.engine.snapshot().troubles == {}
+
+
+def test_a_trouble_that_the_host_no_longer_sees_is_over(host: Any) -> None:
+    host.start()
+    host.engine.see_trouble("publishing", "no transform")
+    assert host.notice().text == "no transform"
+    host.steady_ns += 1_500_000_000
+    host.engine.see_trouble("publishing", "no transform")
+    host.steady_ns += 1_500_000_000
+    host.engine.check()
+    assert "publishing" in host.engine.snapshot().troubles
+    host.steady_ns += 1_500_000_000
+    host.engine.check()
+    assert "publishing" not in host.engine.snapshot().troubles
+    host.engine.see_trouble("publishing", "no transform again")
+    texts = [host.notice().text for _ in range(host.notices.qsize())]
+    assert [text for text in texts if text.startswith(("publishing", "no transform"))] == [
+        "publishing: all right again",
+        "no transform again",
+    ]
