@@ -88,6 +88,12 @@ def item_loader(
 
     Its generator is its own: one draw more from torch's after a resume would shift dropout's.
     """
+    if workers:
+        import cv2
+
+        # Not in the workers: they are forks, in which OpenCV would wait for threads of its own
+        # that only the first process has.
+        cv2.setNumThreads(1)
     return DataLoader(
         items,
         batch_sampler=order,
@@ -98,7 +104,4 @@ def item_loader(
 
 
 def _be_one_thread(_: int) -> None:
-    import cv2
-
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -80,3 +83,26 @@ def test_loading_leaves_the_random_numbers_of_dropout_alone() -> None:
     batches = list(item_loader(Places(), BatchOrder(8, 4, steps=2, seed=0), workers=0))
     assert len(batches) == 2
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_begin_after_opencv_used_threads() -> None:
+    """A fork in which OpenCV's threads are changed would wait for ever."""
+    program = """
+import cv2, numpy as np
+from torch.utils.data import Dataset
+from hand_object_recon.training.items import BatchOrder, item_loader
+
+class Ones(Dataset):
+    def __getitem__(self, index):
+        return {"one": np.float32(cv2.blur(np.ones((64, 64)), (3, 3)).mean())}
+
+cv2.setNumThreads(4)
+for _ in range(20):
+    cv2.warpAffine(np.ones((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
+loader = item_loader(Ones(), BatchOrder(8, 4, steps=2, seed=0), workers=1)
+print([float(batch["one"].mean()) for batch in loader])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip() == "[1.0, 1.0]", done.stderr
