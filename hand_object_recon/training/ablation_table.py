@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite, isnan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Final
@@ -21,13 +22,18 @@ class RowScores:
     scores: Sequence[Mapping[str, float]]
 
     def mean(self, score: str) -> float:
-        """Over seeds."""
-        return fmean(one[score] for one in self.scores)
+        """Over seeds that have it; NaN, as for what no record shows, is none."""
+        return fmean(self.values(score))
 
     def spread(self, score: str) -> float:
         """Standard deviation over seeds; NaN of a single one."""
-        values = [one[score] for one in self.scores]
+        values = self.values(score)
         return stdev(values) if len(values) > 1 else float("nan")
+
+    def values(self, score: str) -> list[float]:
+        """Of the seeds that have it."""
+        values = (one.get(score, float("nan")) for one in self.scores)
+        return [value for value in values if isfinite(value)]
 
 
 def write_tables(folder: Path, rows: Sequence[RowScores], columns: Sequence[str] = ()) -> None:
@@ -69,11 +75,11 @@ def _values(row: RowScores, name: str) -> tuple[float | None, float | None]:
 
 
 def _has(row: RowScores, column: str) -> bool:
-    return column in row.scores[0]
+    return bool(row.values(column))
 
 
 def _cell(row: RowScores, column: str) -> str:
     if not _has(row, column):
         return "-"
     mean, spread = row.mean(column), row.spread(column)
-    return f"{mean:.4g}" if len(row.scores) == 1 else f"{mean:.4g} ± {spread:.2g}"
+    return f"{mean:.4g}" if isnan(spread) else f"{mean:.4g} ± {spread:.2g}"

@@ -136,3 +136,13 @@ def test_a_score_that_a_row_lacks_is_left_empty(tmp_path: Path) -> None:
         "| two | 2 | 4 ± 1.4 | - |",
     ]
     assert (tmp_path / "table.csv").read_text().splitlines()[2] == f"two,2,4.0,{2**0.5},,"
+
+
+def test_a_score_of_what_no_record_shows_is_left_empty(tmp_path: Path) -> None:
+    nan = float("nan")
+    rows = [RowScores("one", [{"a": 1.0, "b": nan}, {"a": 3.0, "b": nan}])]
+    write_tables(tmp_path, [*rows, RowScores("two", [{"a": nan, "b": 2.0}, {"a": 3.0, "b": 2.0}])])
+    assert (tmp_path / "table.md").read_text().splitlines()[2:] == [
+        "| one | 2 | 2 ± 1.4 | - |",
+        "| two | 2 | 3 | 2 ± 0 |",
+    ]
