@@ -135,8 +135,8 @@ def test_a_trouble_that_comes_and_goes_is_not_said_each_time(watched: Watched) -
     assert watched.said[-1].is_trouble
 
 
-def test_a_trouble_without_a_time_stays_until_it_is_ended(watched: Watched) -> None:
-    watched.conditions.see("qos", "incompatible", None)
+def test_a_trouble_stays_until_it_is_ended(watched: Watched) -> None:
+    watched.conditions.see("qos", "incompatible", 1000 * S)
     watched.all_arrive(1000.0)
     watched.check(1000.0)
     assert watched.conditions.troubles == {"qos": "incompatible"}

@@ -24,7 +24,7 @@ class Notice:
 @dataclass
 class _Trouble:
     text: str
-    last_seen_ns: int | None
+    last_seen_ns: int
 
 
 class Conditions:
@@ -44,8 +44,8 @@ class Conditions:
         """Text of each trouble that lasts, by topic."""
         return {topic: trouble.text for topic, trouble in self._troubles.items()}
 
-    def see(self, topic: str, text: str, now_ns: int | None) -> None:
-        """Note that a trouble is there, and say it if it is new; None is until it is ended."""
+    def see(self, topic: str, text: str, now_ns: int) -> None:
+        """Note that a trouble is there, and say it if it is new."""
         is_new = topic not in self._troubles
         self._troubles[topic] = _Trouble(text, now_ns)
         if is_new:
@@ -59,8 +59,7 @@ class Conditions:
     def end_calm(self, now_ns: int) -> None:
         """End what was not seen for a while."""
         for topic, trouble in list(self._troubles.items()):
-            seen_ns = trouble.last_seen_ns
-            if seen_ns is not None and now_ns - seen_ns > self.calm_ns:
+            if now_ns - trouble.last_seen_ns > self.calm_ns:
                 self.end(topic)
 
     def tell(self, topic: str, text: str) -> None:
